@@ -1,0 +1,3 @@
+//! Decides.
+#![no_std]
+extern crate alloc;
