@@ -7,7 +7,13 @@
 #![no_std]
 extern crate alloc;
 
-pub mod policy;
-pub mod field;
 pub mod check;
 pub mod fact;
+pub mod field;
+pub mod history;
+pub mod id;
+pub mod policy;
+pub mod signal;
+pub mod text;
+pub mod time;
+pub mod window;

@@ -13,7 +13,7 @@ mod state;
 
 use crate::{
     fact::{Kind, OwnedFact},
-    history::History,
+    history::{Device, History},
     signal::Signals,
     time::Timestamp,
 };
@@ -25,6 +25,8 @@ pub struct Inputs<'a> {
     pub signals: &'a Signals,
     /// What was remembered about the user, device, network and project before it.
     pub history: &'a History,
+    /// The user's device that this request comes from, if it is one we remember.
+    pub device: Option<&'a Device>,
     /// The moment of the evaluation.
     pub now: Timestamp,
 }
