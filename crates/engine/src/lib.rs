@@ -7,7 +7,9 @@
 #![no_std]
 extern crate alloc;
 
+pub mod challenge;
 pub mod check;
+pub mod consume;
 pub mod fact;
 pub mod field;
 pub mod history;

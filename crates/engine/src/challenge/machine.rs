@@ -1,0 +1,508 @@
+//! The states of a challenge and the steps between them.
+//!
+//! Every step takes the challenge as it stands and the moment, and answers the challenge as it stands afterwards or why
+//! not; a refused step changes nothing. [`Challenge::settled`] comes first: time alone ends a challenge, and nobody needs
+//! to be awake for it.
+
+use alloc::{string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use super::config::{ChallengeConfig, Channel, Require};
+use crate::{
+    id::{BrowserId, ChallengeId, EvaluationId, UserId},
+    text::{Email, Phone},
+    time::{MINUTE, SECOND, Timestamp},
+};
+
+/// Codes sent at most in one challenge (spec section 8).
+const MOST_SENDS: u32 = 5;
+
+/// The wait before the first repeat; it doubles with each (spec section 8: growing, from 30 s).
+const FIRST_WAIT: i64 = 30 * SECOND;
+
+/// How long one must wait after the `sends`th code before asking for another.
+pub fn resend_wait(sends: u32) -> i64 {
+    FIRST_WAIT << sends.saturating_sub(1).min(6)
+}
+
+/// A code that is out, as far as we keep it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// Keyed hash of the challenge's id and the digits.
+    pub hash: [u8; 32],
+    /// The channel it went over.
+    pub channel: Channel,
+    /// When it dies.
+    pub expires_at: Timestamp,
+}
+
+/// Why a challenge failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// Every try was used.
+    AttemptsUsedUp,
+    /// The person who got the message said that it wasn't them.
+    Reported,
+}
+
+/// Where a challenge stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Asked for by a policy; nobody has seen it.
+    Created,
+    /// Its page is open in a browser.
+    Presented,
+    /// A code is out.
+    CodeSent(Code),
+    /// One channel is proven, another is still wanted.
+    Verified,
+    /// Passed.
+    Completed {
+        /// When.
+        at: Timestamp,
+    },
+    /// Not passed, and can't be any more.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: EndReason,
+    },
+    /// Ran out of time.
+    Expired {
+        /// When.
+        at: Timestamp,
+    },
+    /// The user went on without it.
+    Skipped {
+        /// When.
+        at: Timestamp,
+    },
+    /// A newer challenge of the same user and device took its place.
+    Overridden {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The state's name on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the state of the same name")]
+pub enum Status {
+    Created,
+    Presented,
+    CodeSent,
+    Verified,
+    Completed,
+    Failed,
+    Expired,
+    Skipped,
+    Overridden,
+}
+
+impl Status {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Presented => "presented",
+            Self::CodeSent => "code_sent",
+            Self::Verified => "verified",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Skipped => "skipped",
+            Self::Overridden => "overridden",
+        }
+    }
+
+    /// The status that `word` names.
+    pub fn parse(word: &str) -> Option<Self> {
+        use Status::{CodeSent, Completed, Created, Expired, Failed, Overridden, Presented, Skipped, Verified};
+        [Created, Presented, CodeSent, Verified, Completed, Failed, Expired, Skipped, Overridden]
+            .into_iter()
+            .find(|status| status.as_str() == word)
+    }
+}
+
+/// What became of the message that carries the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// Waiting to be handed over.
+    Pending,
+    /// Handed over.
+    Sent,
+    /// Said to have arrived.
+    Delivered,
+    /// Given up.
+    Failed,
+    /// Came back.
+    Bounced,
+}
+
+impl Delivery {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Bounced => "bounced",
+        }
+    }
+}
+
+/// Why a step was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is bound to another browser.
+    OtherBrowser,
+    /// It has ended.
+    Ended(Status),
+    /// The channel is not offered, has no address, or is proven already.
+    ChannelUnavailable,
+    /// Another code may be asked for only from then on.
+    TooSoon {
+        /// From when.
+        until: Timestamp,
+    },
+    /// Every code that this challenge may send was sent.
+    TooManySends,
+    /// No code is out.
+    NoCode,
+    /// The config does not allow it.
+    NotAllowed,
+}
+
+/// What came of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// The code was right.
+    Right,
+    /// The code was wrong; so many tries are left.
+    Wrong {
+        /// Tries left.
+        left: u32,
+    },
+    /// The code was no longer alive; so many tries are left.
+    CodeExpired {
+        /// Tries left.
+        left: u32,
+    },
+}
+
+/// A challenge to be made: what a decision asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewChallenge {
+    /// Its config, as of now: later edits don't reach it.
+    pub config: ChallengeConfig,
+    /// Its type, such as `account_takeover`.
+    pub kind: String,
+    /// Where an e-mail would go.
+    pub email: Option<Email>,
+    /// Where an SMS would go.
+    pub phone: Option<Phone>,
+    /// What led to it.
+    pub reasons: Vec<String>,
+}
+
+/// A challenge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// Its id.
+    pub id: ChallengeId,
+    /// The evaluation that it belongs to.
+    pub evaluation_id: EvaluationId,
+    /// The user; absent when nothing names one.
+    pub user_id: Option<UserId>,
+    /// The browser that was evaluated.
+    pub browser_id: Option<BrowserId>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its config, as it was when the challenge was made.
+    pub config: ChallengeConfig,
+    /// Where an e-mail goes.
+    pub email: Option<Email>,
+    /// Where an SMS goes.
+    pub phone: Option<Phone>,
+    /// What led to it.
+    pub reasons: Vec<String>,
+    /// Where it stands.
+    pub state: State,
+    /// Hash of the cookie of the browser that opened it first.
+    pub browser: Option<[u8; 32]>,
+    /// Channels that codes went over, in the order used.
+    pub used_channels: Vec<Channel>,
+    /// Channels proven.
+    pub proven: Vec<Channel>,
+    /// Codes sent.
+    pub sends: u32,
+    /// From when another may be asked for.
+    pub next_send_at: Timestamp,
+    /// Tries made, over all codes.
+    pub attempts: u32,
+    /// What became of the last message.
+    pub delivery: Option<Delivery>,
+    /// The page that the action was taken on.
+    pub origin_url: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+}
+
+/// The channels of `config` that there is an address for, in the config's order.
+pub fn channels_for(config: &ChallengeConfig, email: Option<&Email>, phone: Option<&Phone>) -> Vec<Channel> {
+    let reachable = |channel: &Channel| match channel {
+        Channel::Email => email.is_some(),
+        Channel::Sms => phone.is_some(),
+    };
+    config.channels.iter().copied().filter(reachable).collect()
+}
+
+impl Challenge {
+    /// The challenge that a decision asked for, just made.
+    pub fn create(
+        new: NewChallenge,
+        id: ChallengeId,
+        evaluation_id: EvaluationId,
+        subject: (Option<UserId>, Option<BrowserId>),
+        origin_url: Option<String>,
+        now: Timestamp,
+    ) -> Self {
+        let lifetime = i64::from(new.config.lifetime_minutes) * MINUTE;
+        Self {
+            id,
+            evaluation_id,
+            user_id: subject.0,
+            browser_id: subject.1,
+            kind: new.kind,
+            email: new.email,
+            phone: new.phone,
+            reasons: new.reasons,
+            config: new.config,
+            state: State::Created,
+            browser: None,
+            used_channels: Vec::new(),
+            proven: Vec::new(),
+            sends: 0,
+            next_send_at: now,
+            attempts: 0,
+            delivery: None,
+            origin_url,
+            created_at: now,
+            updated_at: now,
+            expires_at: now.plus(lifetime),
+        }
+    }
+
+    /// The state's name.
+    pub const fn status(&self) -> Status {
+        match self.state {
+            State::Created => Status::Created,
+            State::Presented => Status::Presented,
+            State::CodeSent(_) => Status::CodeSent,
+            State::Verified => Status::Verified,
+            State::Completed { .. } => Status::Completed,
+            State::Failed { .. } => Status::Failed,
+            State::Expired { .. } => Status::Expired,
+            State::Skipped { .. } => Status::Skipped,
+            State::Overridden { .. } => Status::Overridden,
+        }
+    }
+
+    /// When it ended; `None` while it can still be passed.
+    pub const fn ended_at(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Completed { at }
+            | State::Failed { at, .. }
+            | State::Expired { at }
+            | State::Skipped { at }
+            | State::Overridden { at } => Some(at),
+            State::Created | State::Presented | State::CodeSent(_) | State::Verified => None,
+        }
+    }
+
+    /// The challenge as it stands at `now`: expired if its time is over.
+    #[must_use]
+    pub fn settled(mut self, now: Timestamp) -> Self {
+        if self.ended_at().is_none() && now >= self.expires_at {
+            self.state = State::Expired { at: self.expires_at };
+        }
+        self
+    }
+
+    /// Channels that can be used now: offered, with an address, not proven yet.
+    pub fn open_channels(&self) -> Vec<Channel> {
+        let mut channels = channels_for(&self.config, self.email.as_ref(), self.phone.as_ref());
+        channels.retain(|channel| !self.proven.contains(channel));
+        channels
+    }
+
+    /// Whether a phone number must be collected before anything can be sent to it.
+    pub fn needs_phone(&self) -> bool {
+        self.config.require_phone && self.phone.is_none()
+    }
+
+    /// Whether enough is proven.
+    pub fn is_satisfied(&self) -> bool {
+        let phone_proven = !self.config.require_phone || self.proven.contains(&Channel::Sms);
+        let channels_proven = match self.config.require {
+            Require::Any => !self.proven.is_empty(),
+            Require::All => self.config.channels.iter().all(|channel| self.proven.contains(channel)),
+        };
+        phone_proven && channels_proven
+    }
+
+    /// Tries left.
+    pub const fn attempts_left(&self) -> u32 {
+        self.config.attempts.saturating_sub(self.attempts)
+    }
+
+    /// Opens the page in the browser whose cookie hashes to `browser`: the first one to do so keeps it.
+    pub fn open(&self, browser: &[u8; 32], now: Timestamp) -> Result<Self, Refusal> {
+        self.pending()?;
+        self.is_of(browser, true)?;
+        let mut next = self.clone();
+        if next.browser.is_none() {
+            next.browser = Some(*browser);
+            next.updated_at = now;
+        }
+        if next.state == State::Created {
+            next.state = State::Presented;
+        }
+        Ok(next)
+    }
+
+    /// Puts a new code out over `channel`; the one before dies.
+    pub fn send(&self, browser: &[u8; 32], channel: Channel, hash: [u8; 32], now: Timestamp) -> Result<Self, Refusal> {
+        self.pending()?;
+        self.is_of(browser, false)?;
+        if !self.open_channels().contains(&channel) {
+            return Err(Refusal::ChannelUnavailable);
+        }
+        if self.sends >= MOST_SENDS {
+            return Err(Refusal::TooManySends);
+        }
+        if now < self.next_send_at {
+            return Err(Refusal::TooSoon { until: self.next_send_at });
+        }
+        let mut next = self.clone();
+        next.sends += 1;
+        next.next_send_at = now.plus(resend_wait(next.sends));
+        let expires_at = now.plus(i64::from(self.config.code_minutes) * MINUTE).min(self.expires_at);
+        next.state = State::CodeSent(Code { hash, channel, expires_at });
+        if !next.used_channels.contains(&channel) {
+            next.used_channels.push(channel);
+        }
+        next.delivery = Some(Delivery::Pending);
+        next.updated_at = now;
+        Ok(next)
+    }
+
+    /// Tries a code whose keyed hash is `hash`. The try is counted before anything is compared; the last wrong one ends
+    /// the challenge.
+    pub fn attempt(&self, browser: &[u8; 32], hash: &[u8; 32], now: Timestamp) -> Result<(Self, Attempt), Refusal> {
+        self.pending()?;
+        self.is_of(browser, false)?;
+        let State::CodeSent(code) = &self.state else { return Err(Refusal::NoCode) };
+        let mut next = self.clone();
+        next.attempts += 1;
+        next.updated_at = now;
+        let left = next.attempts_left();
+        let alive = now < code.expires_at;
+        let right = bool::from(code.hash.ct_eq(hash));
+        if alive && right {
+            next.prove(code.channel, now);
+            return Ok((next, Attempt::Right));
+        }
+        if left == 0 {
+            next.state = State::Failed { at: now, reason: EndReason::AttemptsUsedUp };
+        }
+        Ok((next, if alive { Attempt::Wrong { left } } else { Attempt::CodeExpired { left } }))
+    }
+
+    /// Takes a phone number where the config asks to collect one and none is on file.
+    pub fn collect_phone(&self, browser: &[u8; 32], phone: Phone, now: Timestamp) -> Result<Self, Refusal> {
+        self.pending()?;
+        self.is_of(browser, false)?;
+        // A mistyped number may be corrected until a code went to it.
+        let correctable = self.config.require_phone && !self.used_channels.contains(&Channel::Sms);
+        if !correctable {
+            return Err(Refusal::NotAllowed);
+        }
+        Ok(Self { phone: Some(phone), updated_at: now, ..self.clone() })
+    }
+
+    /// Goes on without proving anything; `skipped_before` is how often this user has.
+    pub fn skip(&self, browser: &[u8; 32], skipped_before: u32, now: Timestamp) -> Result<Self, Refusal> {
+        self.pending()?;
+        self.is_of(browser, false)?;
+        if !self.config.allow_skip || skipped_before >= self.config.skip_limit {
+            return Err(Refusal::NotAllowed);
+        }
+        Ok(self.ended(State::Skipped { at: now }, now))
+    }
+
+    /// "This wasn't me": ends it as failed, from any browser. A challenge that was passed already stays passed (the
+    /// report still marks its evaluation).
+    pub fn report(&self, now: Timestamp) -> Result<Self, Refusal> {
+        self.pending()?;
+        Ok(self.ended(State::Failed { at: now, reason: EndReason::Reported }, now))
+    }
+
+    /// A newer challenge takes its place.
+    pub fn overridden(&self, now: Timestamp) -> Result<Self, Refusal> {
+        self.pending()?;
+        Ok(self.ended(State::Overridden { at: now }, now))
+    }
+
+    /// Hears what became of the message of send number `send`; news of an older one is dropped. A message that can't be
+    /// delivered frees the next send at once.
+    #[must_use]
+    pub fn heard(&self, send: u32, delivery: Delivery, now: Timestamp) -> Self {
+        let mut next = self.clone();
+        if send == self.sends {
+            next.delivery = Some(delivery);
+            if matches!(delivery, Delivery::Failed | Delivery::Bounced) {
+                next.next_send_at = next.next_send_at.min(now);
+            }
+        }
+        next
+    }
+
+    /// Whether `browser` is the one that opened it first.
+    pub fn is_bound_to(&self, browser: &[u8; 32]) -> bool {
+        self.browser.is_some_and(|bound| bool::from(bound.ct_eq(browser)))
+    }
+
+    const fn pending(&self) -> Result<(), Refusal> {
+        if self.ended_at().is_some() { Err(Refusal::Ended(self.status())) } else { Ok(()) }
+    }
+
+    fn is_of(&self, browser: &[u8; 32], may_be_first: bool) -> Result<(), Refusal> {
+        let first = may_be_first && self.browser.is_none();
+        if first || self.is_bound_to(browser) { Ok(()) } else { Err(Refusal::OtherBrowser) }
+    }
+
+    fn prove(&mut self, channel: Channel, now: Timestamp) {
+        self.proven.push(channel);
+        self.state = if self.is_satisfied() { State::Completed { at: now } } else { State::Verified };
+        // The wait keeps one channel from being flooded; the next channel starts fresh.
+        self.next_send_at = now;
+    }
+
+    fn ended(&self, state: State, now: Timestamp) -> Self {
+        Self { state, updated_at: now, ..self.clone() }
+    }
+}
