@@ -76,8 +76,6 @@ pub struct Device {
 /// A fingerprint, as remembered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fingerprint {
-    /// Our id.
-    pub id: FingerprintId,
     /// Distinct users seen on it.
     pub user_count: u32,
     /// What was done with it lately.

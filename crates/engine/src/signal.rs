@@ -9,7 +9,7 @@ use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::BrowserId,
+    id::{BrowserId, FingerprintId},
     text::{ActionName, Contact, Email, ExternalId, Metadata, Phone},
 };
 
@@ -57,10 +57,11 @@ pub struct Place {
 }
 
 /// A reading of the stable traits of a browser.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FingerprintReading {
-    /// Hash of the traits.
-    pub hash: [u8; 16],
+    /// A keyed hash of the project and the traits: the same browser gives the same id, and nobody without the key can
+    /// make one up.
+    pub id: FingerprintId,
     /// How much of what can be read was read: 0 to 1.
     pub confidence: f64,
 }
