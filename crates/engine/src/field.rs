@@ -73,6 +73,10 @@ pub enum Field {
     UserEmail,
     /// The domain of that address.
     EmailDomain,
+    /// The user's phone number.
+    UserPhone,
+    /// Our id of the fingerprint.
+    FingerprintId,
     /// The address of the client.
     Ip,
     /// One metadata entry.
@@ -102,6 +106,8 @@ const PLAIN: &[(&str, Field)] = &[
     ("user_external_id", Field::UserExternalId),
     ("user_email", Field::UserEmail),
     ("email_domain", Field::EmailDomain),
+    ("user_phone", Field::UserPhone),
+    ("fingerprint_id", Field::FingerprintId),
     ("ip", Field::Ip),
     ("group", Field::Group),
 ];
@@ -132,7 +138,13 @@ impl Field {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Check(index) => CHECKS.get(*index).map_or(Kind::Any, |check| check.kind),
-            Self::Action | Self::DeviceId | Self::UserExternalId | Self::UserEmail | Self::EmailDomain => Kind::Text,
+            Self::Action
+            | Self::DeviceId
+            | Self::UserExternalId
+            | Self::UserEmail
+            | Self::EmailDomain
+            | Self::UserPhone
+            | Self::FingerprintId => Kind::Text,
             Self::Ip => Kind::Address,
             Self::Metadata(_) => Kind::Any,
             Self::Group => Kind::Texts,

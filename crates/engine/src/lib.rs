@@ -7,15 +7,18 @@
 #![no_std]
 extern crate alloc;
 
+pub mod decide;
+pub mod evaluation;
+pub mod config;
+pub mod policy;
+pub mod consume;
 pub mod challenge;
 pub mod check;
-pub mod consume;
-pub mod fact;
 pub mod field;
 pub mod history;
-pub mod id;
-pub mod policy;
 pub mod signal;
-pub mod text;
-pub mod time;
+pub mod fact;
 pub mod window;
+pub mod text;
+pub mod id;
+pub mod time;
