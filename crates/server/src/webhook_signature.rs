@@ -101,7 +101,10 @@ impl SigningKey {
     }
 
     fn mac(&self, id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length; the error type is shared with other MACs")]
+        #[expect(
+            clippy::expect_used,
+            reason = "HMAC takes keys of any length; the error type is shared with other MACs"
+        )]
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()).expect("HMAC takes any key");
         for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
             mac.update(part);

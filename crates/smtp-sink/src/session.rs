@@ -154,7 +154,9 @@ impl Session {
     /// One line with its end. A longer one is read to its end and thrown away, in pieces no bigger than `most`.
     async fn line(&mut self, most: usize) -> io::Result<Line> {
         let idle = self.limits.idle;
-        timeout(idle, bounded_line(&mut self.reader, most)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        timeout(idle, bounded_line(&mut self.reader, most))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
 
     async fn reply(&mut self, text: &str) -> io::Result<()> {

@@ -51,9 +51,10 @@ impl Mailer {
         match timeout(self.limit, self.connections.send(message.envelope(), &message.formatted())).await {
             Ok(Ok(())) => Ok(Receipt { provider_id: None, status: ReceiptStatus::Sent }),
             Ok(Err(error)) => Err(classify(&error)),
-            Err(_) => {
-                Err(SendError::transient(SendErrorKind::Timeout, "the mail server did not finish within the time limit"))
-            }
+            Err(_) => Err(SendError::transient(
+                SendErrorKind::Timeout,
+                "the mail server did not finish within the time limit",
+            )),
         }
     }
 

@@ -132,7 +132,10 @@ fn check_id(id: &str) -> Result<(), SendError> {
     if (1..=128).contains(&id.len()) && id.bytes().all(fits) {
         return Ok(());
     }
-    Err(SendError::permanent(SendErrorKind::Message, "the message's id holds more than letters, digits, '.', '_' and '-'"))
+    Err(SendError::permanent(
+        SendErrorKind::Message,
+        "the message's id holds more than letters, digits, '.', '_' and '-'",
+    ))
 }
 
 #[cfg(test)]

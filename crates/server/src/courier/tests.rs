@@ -65,7 +65,9 @@ fn settings_that_cannot_work_name_their_place_and_the_remedy() {
 #[test]
 fn unknown_settings_are_refused() {
     assert!(toml::from_str::<CourierConfig>("[mail]\nsmtp = \"smtps://a\"\nfrom = \"a@b\"\nfrmo = \"x\"").is_err());
-    assert!(toml::from_str::<CourierConfig>("[sms]\nprovider = \"hook\"\nurl = \"https://a\"\nsecert = \"x\"").is_err());
+    assert!(
+        toml::from_str::<CourierConfig>("[sms]\nprovider = \"hook\"\nurl = \"https://a\"\nsecert = \"x\"").is_err()
+    );
     assert!(toml::from_str::<CourierConfig>("[sms]\nprovider = \"pigeon\"").is_err());
 }
 

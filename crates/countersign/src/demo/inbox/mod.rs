@@ -62,8 +62,9 @@ impl Inbox {
     /// Takes no new connections, lets answers under way finish, and returns.
     pub async fn shutdown(mut self) {
         drop(self.stop);
-        // The web side ends by itself; the mail side only ever ends by being dropped.
+        // The web side ends by itself; the mail side only ever ends by being stopped.
         let _ = self.tasks.join_next().await;
+        self.tasks.shutdown().await;
     }
 }
 

@@ -9,9 +9,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use countersign_server::webhook_signature::{
-    ID_HEADER, SIGNATURE_HEADER, SignedHeaders, SigningKey, TIMESTAMP_HEADER,
-};
+use countersign_server::webhook_signature::{ID_HEADER, SIGNATURE_HEADER, SignedHeaders, SigningKey, TIMESTAMP_HEADER};
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
@@ -125,15 +123,22 @@ struct Sms {
     text: String,
 }
 
-async fn receive_sms(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Response> {
+async fn receive_sms(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, Response> {
     let now_ms = (shared.clock)();
     let refuse = |status: StatusCode, why: String| (status, why).into_response();
     let header = |name: &'static str| {
         let value = headers.get(HeaderName::from_static(name)).and_then(|value| value.to_str().ok());
         value.unwrap_or_default()
     };
-    let signed =
-        SignedHeaders { id: header(ID_HEADER), timestamp: header(TIMESTAMP_HEADER), signature: header(SIGNATURE_HEADER) };
+    let signed = SignedHeaders {
+        id: header(ID_HEADER),
+        timestamp: header(TIMESTAMP_HEADER),
+        signature: header(SIGNATURE_HEADER),
+    };
     shared
         .hook_key
         .verify(signed, &body, now_ms.div_euclid(1000))

@@ -107,8 +107,7 @@ impl Connections {
         let implicit = if let Tls::Implicit(parameters) = &self.tls { Some(parameters.clone()) } else { None };
         let server = (self.host.as_str(), self.port);
         let limit = Some(self.connect_limit);
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(server, limit, &self.hello, implicit, None).await?;
+        let mut connection = AsyncSmtpConnection::connect_tokio1(server, limit, &self.hello, implicit, None).await?;
         if let Tls::StartTls(parameters) = &self.tls {
             connection.starttls(parameters.clone(), &self.hello).await?;
         }
@@ -140,9 +139,7 @@ fn is_loopback(host: &str) -> bool {
 fn credentials(config: &MailConfig) -> Result<Option<Credentials>, ConfigError> {
     match (&config.username, &config.password) {
         (None, None) => Ok(None),
-        (Some(name), Some(password)) => {
-            Ok(Some(Credentials::new(name.clone(), password.expose_secret().to_owned())))
-        }
+        (Some(name), Some(password)) => Ok(Some(Credentials::new(name.clone(), password.expose_secret().to_owned()))),
         (Some(_), None) => Err(ConfigError::new("mail.password", "is missing; mail.username needs it")),
         (None, Some(_)) => Err(ConfigError::new("mail.username", "is missing; mail.password needs it")),
     }

@@ -93,7 +93,10 @@ async fn a_mail_arrives_with_both_parts_and_its_headers() {
     let receipt = mailer(address).send(&email("bob@shop.example"), NOW_MS).await.unwrap();
     assert_eq!(receipt.status, ReceiptStatus::Sent);
     let mail = mails.recv().await.unwrap();
-    assert_eq!((mail.from.as_str(), mail.to.as_slice()), ("no-reply@shop.example", ["bob@shop.example".to_owned()].as_slice()));
+    assert_eq!(
+        (mail.from.as_str(), mail.to.as_slice()),
+        ("no-reply@shop.example", ["bob@shop.example".to_owned()].as_slice())
+    );
     let data = String::from_utf8(mail.data).unwrap();
     for expected in [
         "Message-ID: <chl_01-1@shop.example>\r\n",
