@@ -34,7 +34,7 @@ const SPECIAL_V4: [Ipv4Net; 16] = [
     v4([240, 0, 0, 0], 4),     // reserved, and broadcast
 ];
 
-/// Inside the one block that is assigned to hosts, 2000::/3, what is not for them.
+/// Inside the one block that is assigned to hosts, `2000::/3`, what is not for them.
 const SPECIAL_V6: [Ipv6Net; 4] = [
     v6([0x2001, 0], 23),      // protocol assignments, with Teredo, ORCHID and benchmarks
     v6([0x2001, 0x0db8], 32), // documentation

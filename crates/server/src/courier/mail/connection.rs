@@ -36,7 +36,7 @@ pub(super) struct Connections {
 
 enum Tls {
     Implicit(TlsParameters),
-    StartTls(TlsParameters),
+    Upgrade(TlsParameters),
     Off,
 }
 
@@ -51,7 +51,7 @@ impl Connections {
         }
         let (tls, port) = match url.scheme() {
             "smtps" => (Tls::Implicit(tls_parameters(&host)?), 465),
-            "smtp+starttls" => (Tls::StartTls(tls_parameters(&host)?), 587),
+            "smtp+starttls" => (Tls::Upgrade(tls_parameters(&host)?), 587),
             "smtp" if is_loopback(&host) => (Tls::Off, 25),
             "smtp" => {
                 return Err(invalid("smtp:// is unencrypted and for loopback only; use smtps:// or smtp+starttls://"));
@@ -108,7 +108,7 @@ impl Connections {
         let server = (self.host.as_str(), self.port);
         let limit = Some(self.connect_limit);
         let mut connection = AsyncSmtpConnection::connect_tokio1(server, limit, &self.hello, implicit, None).await?;
-        if let Tls::StartTls(parameters) = &self.tls {
+        if let Tls::Upgrade(parameters) = &self.tls {
             connection.starttls(parameters.clone(), &self.hello).await?;
         }
         if let Some(credentials) = &self.credentials {
