@@ -93,3 +93,6 @@ fn refuse_the_world(address: SocketAddr) -> io::Result<()> {
     let message = format!("the mail sink takes mail from anyone, so it listens on loopback only, not on {address}");
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
+
+#[cfg(test)]
+mod tests;
