@@ -1,1 +1,5 @@
 //! Talks.
+
+pub mod courier;
+pub mod outbound;
+pub mod webhook_signature;
