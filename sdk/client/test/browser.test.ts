@@ -249,12 +249,13 @@ test("the main thread stays free", async (context) => {
   await session.send("Performance.enable");
   const busy = async () => {
     const { metrics } = await session.send("Performance.getMetrics");
-    return 1000 * (metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN);
+    // The thread's own processor time: what other processes of the machine do must not count.
+    return 1000 * (metrics.find(({ name }) => name === "ThreadTime")?.value ?? Number.NaN);
   };
   const before = await busy();
   await evaluate("login");
   const spent = (await busy()) - before;
-  context.diagnostic(`main thread: ${spent.toFixed(1)} ms (budget ${MAIN_THREAD_BUDGET} ms, on an idle machine)`);
+  context.diagnostic(`main thread: ${spent.toFixed(1)} ms (budget ${MAIN_THREAD_BUDGET} ms on a machine with a graphics processor)`);
   // Everything is drawn in software here, and the driver's own work counts too: the margin is for both.
-  assert.ok(spent > 0 && spent < 6 * MAIN_THREAD_BUDGET, `${spent} ms`);
+  assert.ok(spent > 0 && spent < 3 * MAIN_THREAD_BUDGET, `${spent} ms`);
 });

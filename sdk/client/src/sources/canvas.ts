@@ -4,21 +4,21 @@ import type { Signals } from "../signals.js";
 
 function draw(): string {
   const canvas = document.createElement("canvas");
-  canvas.width = 240;
-  canvas.height = 60;
+  canvas.width = 180;
+  canvas.height = 48;
   const context = canvas.getContext("2d");
   if (!context) return "";
   context.textBaseline = "alphabetic";
   context.fillStyle = "#f60";
-  context.fillRect(100, 1, 62, 20);
+  context.fillRect(100, 1, 62, 18);
   context.fillStyle = "#069";
   context.font = "11pt Arial, sans-serif";
-  context.fillText("Cwm fjord bank glyphs vext quiz \u{1F603}", 2, 15);
+  context.fillText("Cwm fjord bank glyphs vext \u{1F603}", 2, 15);
   context.globalCompositeOperation = "multiply";
-  for (const [x, colour] of [[40, "#f2f"], [60, "#2ff"], [80, "#ff2"]] as const) {
+  for (const [x, colour] of [[30, "#f2f"], [44, "#2ff"], [58, "#ff2"]] as const) {
     context.fillStyle = colour;
     context.beginPath();
-    context.arc(x, 36, 18, 0, Math.PI * 2);
+    context.arc(x, 30, 16, 0, Math.PI * 2);
     context.fill();
   }
   return canvas.toDataURL();
