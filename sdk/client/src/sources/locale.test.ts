@@ -11,3 +11,7 @@ test("no language is left out, not empty", () => {
   assert.equal("languages" in locale({ languages: [] } as never), false);
   assert.equal("languages" in locale({} as never), false);
 });
+
+test("the time zone is the one that formatters use", () => {
+  assert.equal(locale({} as never).time_zone, new Intl.DateTimeFormat().resolvedOptions().timeZone);
+});
