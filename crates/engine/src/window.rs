@@ -142,7 +142,7 @@ fn compact(cells: &mut Vec<Cell>) {
     let Some(newest) = cells.last().map(|cell| cell.second) else { return };
     cells.retain(|cell| cell.second > newest - LONGEST_SECONDS);
     cells.dedup_by(|later, earlier| {
-        let width = cell_width(newest - earlier.second);
+        let width = cell_width(newest.saturating_sub(earlier.second));
         let same = later.second.div_euclid(width) == earlier.second.div_euclid(width);
         if same {
             earlier.count = earlier.count.saturating_add(later.count);
@@ -281,7 +281,27 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_frees_splits_no_action_in_two() {
+        let mut activity = Activity::default();
+        let name = |action: u8| alloc::format!("a{action}");
+        for action in 0..16 {
+            activity.record(&name(action), at(0));
+        }
+        for action in 2..16 {
+            activity.record(&name(action), at(500_000));
+        }
+        activity.record("late", at(500_000));
+        // Two are forgotten by now, but what `late` did before stands under the shared name.
+        activity.record("late", at(604_900));
+        assert_eq!(activity.count(Some("late"), 604_800, at(604_900)), 2);
+    }
+
+    #[test]
     fn absurd_moments_are_survived() {
+        let mut far =
+            Activity { actions: alloc::vec![("login".to_owned(), alloc::vec![Cell { second: i64::MAX, count: 1 }])] };
+        assert_eq!(far.nth_newest("login", 1), Some(Timestamp::from_millis(i64::MAX)));
+        far.record("login", Timestamp::from_millis(i64::MIN));
         for ms in [i64::MIN, -1, i64::MAX] {
             let mut activity = Activity::default();
             activity.record("login", Timestamp::from_millis(ms));
