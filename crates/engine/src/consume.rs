@@ -3,6 +3,8 @@
 //! The answer here is only a reading of the state; that the claim itself happens once is the store's guarded write in
 //! the same transaction.
 
+use core::fmt;
+
 use alloc::{
     string::{String, ToString},
     vec::Vec,
@@ -17,7 +19,7 @@ use crate::{
 };
 
 /// What the caller expects the evaluation to be; whatever is absent is not compared.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Expect {
     /// The action.
     pub action: Option<String>,
@@ -34,7 +36,7 @@ pub struct Expect {
 }
 
 /// The evaluation as it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Claim<'a> {
     /// The action.
     pub action: &'a str,
@@ -46,12 +48,39 @@ pub struct Claim<'a> {
     pub user_phone: Option<&'a str>,
     /// The metadata; `null` when there is none.
     pub metadata: &'a Value,
-    /// The challenge's status and when it ended; `None` where there is no challenge.
+    /// The challenge's status and when it ended, as of now (see [`Challenge::settled`](crate::challenge::Challenge)):
+    /// no end means that it can still be passed. `None` where there is no challenge.
     pub challenge: Option<(Status, Option<Timestamp>)>,
     /// When the evaluation was made.
     pub created_at: Timestamp,
     /// When it was claimed, if it was.
     pub consumed_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for Expect {
+    /// Which fields are compared, not what they hold.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expect")
+            .field("action", &self.action)
+            .field("user_id", &self.user_id.is_some())
+            .field("user_email", &self.user_email.is_some())
+            .field("user_phone", &self.user_phone.is_some())
+            .field("metadata", &self.metadata.is_some())
+            .field("challenge_status", &self.challenge_status)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Claim<'_> {
+    /// Where it stands, without whose it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim")
+            .field("action", &self.action)
+            .field("challenge", &self.challenge)
+            .field("created_at", &self.created_at)
+            .field("consumed_at", &self.consumed_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a consume comes to.
@@ -75,11 +104,10 @@ pub fn consume(claim: &Claim<'_>, expect: &Expect, window_minutes: u32, now: Tim
     if claim.consumed_at.is_some() {
         return Consume::AlreadyConsumed;
     }
-    let ended_at = claim.challenge.map(|(_, ended_at)| ended_at);
     // A pending challenge has a lifetime of its own; the window opens with its end.
-    let from = match ended_at {
+    let from = match claim.challenge {
         None => Some(claim.created_at),
-        Some(ended_at) => ended_at,
+        Some((_, ended_at)) => ended_at,
     };
     if from.is_some_and(|from| now.since(from) > i64::from(window_minutes) * MINUTE) {
         return Consume::Expired;
@@ -92,7 +120,7 @@ pub fn consume(claim: &Claim<'_>, expect: &Expect, window_minutes: u32, now: Tim
 }
 
 fn mismatches(claim: &Claim<'_>, expect: &Expect) -> Vec<&'static str> {
-    let email_key = |text: &str| Email::parse(text).map_or_else(|_| text.to_string(), |email| email.key());
+    let email_key = |text: &str| Email::parse(text).map_or_else(|_| text.trim().to_lowercase(), |email| email.key());
     let differs = |wanted: &Option<Option<String>>, actual: Option<&str>| {
         wanted.as_ref().is_some_and(|wanted| wanted.as_deref() != actual)
     };

@@ -132,7 +132,12 @@ impl Serialize for OwnedFact {
             Self::Unknown => serializer.serialize_none(),
             Self::Bool(b) => serializer.serialize_bool(*b),
             // Whole numbers are written as such: `3`, not `3.0`.
-            #[expect(clippy::cast_possible_truncation, reason = "guarded: whole and within 53 bits")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_precision_loss,
+                clippy::float_cmp,
+                reason = "guarded: whole and within 53 bits, where both casts are exact"
+            )]
             Self::Number(n) if *n == (*n as i64) as f64 && n.abs() < 9e15 => serializer.serialize_i64(*n as i64),
             Self::Number(n) => serializer.serialize_f64(*n),
             Self::Text(t) => serializer.serialize_str(t),

@@ -106,13 +106,13 @@ pub struct History {
 
 impl History {
     /// The activity of a subject; `None` when nothing is remembered of it.
-    pub fn activity(&self, subject: Subject, device: Option<&Device>) -> Option<Activity> {
+    pub fn activity<'a>(&'a self, subject: Subject, device: Option<&'a Device>) -> Option<&'a Activity> {
         match subject {
-            Subject::User => self.user.as_ref().map(|user| user.activity.clone()),
-            Subject::Ip => Some(self.ip.clone()),
-            Subject::Device => device.map(|device| device.activity.clone()),
-            Subject::Fingerprint => self.fingerprint.as_ref().map(|fingerprint| fingerprint.activity.clone()),
-            Subject::EmailDomain => Some(self.email_domain.clone()),
+            Subject::User => self.user.as_ref().map(|user| &user.activity),
+            Subject::Ip => Some(&self.ip),
+            Subject::Device => device.map(|device| &device.activity),
+            Subject::Fingerprint => self.fingerprint.as_ref().map(|fingerprint| &fingerprint.activity),
+            Subject::EmailDomain => Some(&self.email_domain),
         }
     }
 }

@@ -12,8 +12,13 @@ use crate::time::Timestamp;
 /// The longest window that can be asked for, in seconds: seven days (spec section 5).
 pub const LONGEST_SECONDS: i64 = 604_800;
 
-/// Distinct actions remembered a subject; the one quiet for longest makes room for the next.
+/// Distinct actions counted by themselves a subject; further ones share [`OVERFLOW`].
 const MOST_ACTIONS: usize = 16;
+
+/// What the actions that found no room are counted under, together; no action is called so. Whoever is counted may
+/// choose the actions, so a new one never pushes another out: that would let a guesser wipe their own `login` count by
+/// sending sixteen made-up actions. An action without a place of its own is counted too high rather than too low.
+const OVERFLOW: &str = "";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cell {
@@ -33,7 +38,7 @@ impl Activity {
     /// Remembers one event. `now` may arrive out of order.
     pub fn record(&mut self, action: &str, now: Timestamp) {
         let second = now.millis().div_euclid(1_000);
-        let cells = self.cells_of(action);
+        let cells = self.cells_of(action, second);
         let place = cells.partition_point(|cell| cell.second < second);
         match cells.get_mut(place) {
             Some(cell) if cell.second == second => cell.count = cell.count.saturating_add(1),
@@ -43,11 +48,13 @@ impl Activity {
     }
 
     /// How many events of `action` (of any, when `None`) fell into the `seconds` before `now`, those of `now` included.
+    /// For a subject of more than 16 actions a week, those beyond are counted together.
     pub fn count(&self, action: Option<&str>, seconds: u32, now: Timestamp) -> u32 {
-        let oldest = now.millis().div_euclid(1_000) - i64::from(seconds);
+        let oldest = now.millis().div_euclid(1_000).saturating_sub(i64::from(seconds));
+        let place = action.map(|action| self.place_of(action));
         self.actions
             .iter()
-            .filter(|(name, _)| action.is_none_or(|wanted| wanted == name))
+            .filter(|(name, _)| place.is_none_or(|place| place == name))
             .flat_map(|(_, cells)| cells.iter().rev().take_while(|cell| cell.second > oldest))
             .fold(0, |sum, cell| sum.saturating_add(cell.count))
     }
@@ -55,11 +62,12 @@ impl Activity {
     /// The moment at which the newest `nth` event (1 is the newest) happened, to the accuracy of its cell: when a limit
     /// of `nth` events per window frees again is this plus the window.
     pub fn nth_newest(&self, action: &str, nth: u32) -> Option<Timestamp> {
-        let (_, cells) = self.actions.iter().find(|(name, _)| name == action)?;
+        let place = self.place_of(action);
+        let (_, cells) = self.actions.iter().find(|(name, _)| name == place)?;
         let mut left = nth;
         for cell in cells.iter().rev() {
             if cell.count >= left {
-                return Some(Timestamp::from_millis(cell.second * 1_000));
+                return Some(Timestamp::from_millis(cell.second.saturating_mul(1_000)));
             }
             left -= cell.count;
         }
@@ -106,20 +114,25 @@ impl Activity {
         rest.is_empty().then_some(Self { actions })
     }
 
-    fn cells_of(&mut self, action: &str) -> &mut Vec<Cell> {
-        let place = self.actions.iter().position(|(name, _)| name == action).unwrap_or_else(|| {
-            if self.actions.len() >= MOST_ACTIONS {
-                let newest = |cells: &[Cell]| cells.last().map_or(i64::MIN, |cell| cell.second);
-                let quietest = (0..self.actions.len())
-                    .min_by_key(|i| self.actions.get(*i).map_or(i64::MIN, |(_, cells)| newest(cells)))
-                    .unwrap_or_default();
-                self.actions.remove(quietest);
-            }
-            self.actions.push((action.to_owned(), Vec::new()));
+    /// The name that `action` is counted under.
+    fn place_of<'a>(&self, action: &'a str) -> &'a str {
+        let has_its_own = self.actions.iter().any(|(name, _)| name == action);
+        if has_its_own { action } else { OVERFLOW }
+    }
+
+    /// The cells to count `action` in at `second`. A new place is given only while nothing overflows, so all of an
+    /// action's events are in one place.
+    fn cells_of(&mut self, action: &str, second: i64) -> &mut Vec<Cell> {
+        let live = |cells: &[Cell]| cells.last().is_some_and(|cell| cell.second > second - LONGEST_SECONDS);
+        self.actions.retain(|(_, cells)| live(cells));
+        let overflows = self.actions.iter().any(|(name, _)| name == OVERFLOW);
+        let full = overflows || self.actions.len() >= MOST_ACTIONS;
+        let wanted = if full { self.place_of(action) } else { action };
+        let place = self.actions.iter().position(|(name, _)| name == wanted).unwrap_or_else(|| {
+            self.actions.push((wanted.to_owned(), Vec::new()));
             self.actions.len() - 1
         });
-        // The place was found or made just above; an empty list can't be, so this never makes one up.
-        #[expect(clippy::indexing_slicing, reason = "the index was computed from this very vector")]
+        #[expect(clippy::indexing_slicing, reason = "the index was found in, or made by a push to, this very vector")]
         &mut self.actions[place].1
     }
 }
@@ -129,7 +142,7 @@ fn compact(cells: &mut Vec<Cell>) {
     let Some(newest) = cells.last().map(|cell| cell.second) else { return };
     cells.retain(|cell| cell.second > newest - LONGEST_SECONDS);
     cells.dedup_by(|later, earlier| {
-        let width = cell_width(newest - earlier.second);
+        let width = cell_width(newest.saturating_sub(earlier.second));
         let same = later.second.div_euclid(width) == earlier.second.div_euclid(width);
         if same {
             earlier.count = earlier.count.saturating_add(later.count);
@@ -204,8 +217,28 @@ mod tests {
         }
 
         #[test]
+        fn no_order_of_actions_hides_an_event(
+            events in proptest::collection::vec((0_u8..24, 0_i64..3_000), 1..120),
+            asked in 0_u8..24,
+        ) {
+            let name = |action: u8| alloc::format!("a{action}");
+            let mut activity = Activity::default();
+            for (action, second) in &events {
+                activity.record(&name(*action), at(*second));
+            }
+            let true_count = events.iter().filter(|(action, _)| *action == asked).count();
+            let counted = activity.count(Some(&name(asked)), 3_600, at(3_000));
+            prop_assert!(counted >= u32::try_from(true_count).unwrap());
+            prop_assert_eq!(activity.count(None, 3_600, at(3_000)), u32::try_from(events.len()).unwrap());
+        }
+
+        #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = Activity::from_bytes(&bytes).map(|read| read.count(None, 60, at(0)));
+            if let Some(mut read) = Activity::from_bytes(&bytes) {
+                let _ = (read.count(None, 60, at(0)), read.nth_newest("", 1));
+                read.record("login", at(0));
+                prop_assert!(read.count(Some("login"), 60, at(0)) >= 1);
+            }
         }
     }
 
@@ -220,17 +253,61 @@ mod tests {
     }
 
     #[test]
-    fn late_arrivals_and_new_actions_find_their_place() {
+    fn late_arrivals_find_their_place() {
         let mut activity = Activity::default();
         for second in [100, 50, 100, 10] {
             activity.record("login", at(second));
         }
         assert_eq!(activity.count(Some("login"), 60, at(100)), 3);
         assert_eq!(activity.nth_newest("login", 3), Some(at(50)));
-        for action in 0..20 {
-            activity.record(&alloc::format!("a{action}"), at(200 + action));
+    }
+
+    #[test]
+    fn made_up_actions_push_nothing_out() {
+        let mut activity = Activity::default();
+        for _ in 0..5 {
+            activity.record("login", at(100));
         }
-        assert_eq!(activity.count(Some("login"), 3_600, at(300)), 0, "the quietest action made room");
-        assert_eq!(activity.count(Some("a19"), 3_600, at(300)), 1);
+        for action in 0..40 {
+            activity.record(&alloc::format!("a{action}"), at(200));
+        }
+        assert_eq!(activity.count(Some("login"), 3_600, at(300)), 5);
+        assert_eq!(activity.count(None, 3_600, at(300)), 45);
+        assert_eq!(activity.count(Some("a39"), 3_600, at(300)), 25, "those without a place are counted together");
+        // A week later there is room again.
+        activity.record("fresh", at(200 + 604_800));
+        assert_eq!(activity.count(Some("fresh"), 60, at(200 + 604_800)), 1);
+        assert_eq!(activity.actions.len(), 1);
+    }
+
+    #[test]
+    fn a_place_that_frees_splits_no_action_in_two() {
+        let mut activity = Activity::default();
+        let name = |action: u8| alloc::format!("a{action}");
+        for action in 0..16 {
+            activity.record(&name(action), at(0));
+        }
+        for action in 2..16 {
+            activity.record(&name(action), at(500_000));
+        }
+        activity.record("late", at(500_000));
+        // Two are forgotten by now, but what `late` did before stands under the shared name.
+        activity.record("late", at(604_900));
+        assert_eq!(activity.count(Some("late"), 604_800, at(604_900)), 2);
+    }
+
+    #[test]
+    fn absurd_moments_are_survived() {
+        let mut far =
+            Activity { actions: alloc::vec![("login".to_owned(), alloc::vec![Cell { second: i64::MAX, count: 1 }])] };
+        assert_eq!(far.nth_newest("login", 1), Some(Timestamp::from_millis(i64::MAX)));
+        far.record("login", Timestamp::from_millis(i64::MIN));
+        for ms in [i64::MIN, -1, i64::MAX] {
+            let mut activity = Activity::default();
+            activity.record("login", Timestamp::from_millis(ms));
+            activity.record("login", at(0));
+            let _ = (activity.count(None, 60, Timestamp::from_millis(ms)), activity.nth_newest("login", 1));
+            assert!(Activity::from_bytes(&activity.to_bytes()).is_some());
+        }
     }
 }

@@ -54,7 +54,8 @@ pub enum Require {
     /// One is enough.
     #[default]
     Any,
-    /// Every one that there is an address for; at least one.
+    /// Every one offered. A user without an address for one of them can't pass, rather than passing with less:
+    /// [`ChallengeConfig::require_phone`] collects a missing number.
     All,
 }
 

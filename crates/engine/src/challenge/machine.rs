@@ -1,15 +1,20 @@
 //! The states of a challenge and the steps between them.
 //!
 //! Every step takes the challenge as it stands and the moment, and answers the challenge as it stands afterwards or why
-//! not; a refused step changes nothing. [`Challenge::settled`] comes first: time alone ends a challenge, and nobody needs
-//! to be awake for it.
+//! not; a refused step changes nothing. Time alone ends a challenge, and nobody needs to be awake for it: every step
+//! refuses once the lifetime is over, and [`Challenge::settled`] writes that down.
+
+use core::fmt;
 
 use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::config::{ChallengeConfig, Channel, Require};
+use super::{
+    config::{ChallengeConfig, Channel, Require},
+    state::{Attempt, Code, Delivery, EndReason, Refusal, State, Status},
+};
 use crate::{
     id::{BrowserId, ChallengeId, EvaluationId, UserId},
     text::{Email, Phone},
@@ -25,177 +30,6 @@ const FIRST_WAIT: i64 = 30 * SECOND;
 /// How long one must wait after the `sends`th code before asking for another.
 pub fn resend_wait(sends: u32) -> i64 {
     FIRST_WAIT << sends.saturating_sub(1).min(6)
-}
-
-/// A code that is out, as far as we keep it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Code {
-    /// Keyed hash of the challenge's id and the digits.
-    pub hash: [u8; 32],
-    /// The channel it went over.
-    pub channel: Channel,
-    /// When it dies.
-    pub expires_at: Timestamp,
-}
-
-/// Why a challenge failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EndReason {
-    /// Every try was used.
-    AttemptsUsedUp,
-    /// The person who got the message said that it wasn't them.
-    Reported,
-}
-
-/// Where a challenge stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Asked for by a policy; nobody has seen it.
-    Created,
-    /// Its page is open in a browser.
-    Presented,
-    /// A code is out.
-    CodeSent(Code),
-    /// One channel is proven, another is still wanted.
-    Verified,
-    /// Passed.
-    Completed {
-        /// When.
-        at: Timestamp,
-    },
-    /// Not passed, and can't be any more.
-    Failed {
-        /// When.
-        at: Timestamp,
-        /// Why.
-        reason: EndReason,
-    },
-    /// Ran out of time.
-    Expired {
-        /// When.
-        at: Timestamp,
-    },
-    /// The user went on without it.
-    Skipped {
-        /// When.
-        at: Timestamp,
-    },
-    /// A newer challenge of the same user and device took its place.
-    Overridden {
-        /// When.
-        at: Timestamp,
-    },
-}
-
-/// The state's name on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each is the state of the same name")]
-pub enum Status {
-    Created,
-    Presented,
-    CodeSent,
-    Verified,
-    Completed,
-    Failed,
-    Expired,
-    Skipped,
-    Overridden,
-}
-
-impl Status {
-    /// The word on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Presented => "presented",
-            Self::CodeSent => "code_sent",
-            Self::Verified => "verified",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Expired => "expired",
-            Self::Skipped => "skipped",
-            Self::Overridden => "overridden",
-        }
-    }
-
-    /// The status that `word` names.
-    pub fn parse(word: &str) -> Option<Self> {
-        use Status::{CodeSent, Completed, Created, Expired, Failed, Overridden, Presented, Skipped, Verified};
-        [Created, Presented, CodeSent, Verified, Completed, Failed, Expired, Skipped, Overridden]
-            .into_iter()
-            .find(|status| status.as_str() == word)
-    }
-}
-
-/// What became of the message that carries the code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Delivery {
-    /// Waiting to be handed over.
-    Pending,
-    /// Handed over.
-    Sent,
-    /// Said to have arrived.
-    Delivered,
-    /// Given up.
-    Failed,
-    /// Came back.
-    Bounced,
-}
-
-impl Delivery {
-    /// The word on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Sent => "sent",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Bounced => "bounced",
-        }
-    }
-}
-
-/// Why a step was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It is bound to another browser.
-    OtherBrowser,
-    /// It has ended.
-    Ended(Status),
-    /// The channel is not offered, has no address, or is proven already.
-    ChannelUnavailable,
-    /// Another code may be asked for only from then on.
-    TooSoon {
-        /// From when.
-        until: Timestamp,
-    },
-    /// Every code that this challenge may send was sent.
-    TooManySends,
-    /// No code is out.
-    NoCode,
-    /// The config does not allow it.
-    NotAllowed,
-}
-
-/// What came of a try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
-    /// The code was right.
-    Right,
-    /// The code was wrong; so many tries are left.
-    Wrong {
-        /// Tries left.
-        left: u32,
-    },
-    /// The code was no longer alive; so many tries are left.
-    CodeExpired {
-        /// Tries left.
-        left: u32,
-    },
 }
 
 /// A challenge to be made: what a decision asks for.
@@ -214,7 +48,7 @@ pub struct NewChallenge {
 }
 
 /// A challenge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Challenge {
     /// Its id.
     pub id: ChallengeId,
@@ -233,6 +67,9 @@ pub struct Challenge {
     pub email: Option<Email>,
     /// Where an SMS goes.
     pub phone: Option<Phone>,
+    /// Whether that number was typed on the page. It says who can be reached, not who this is.
+    #[serde(default)]
+    pub phone_collected: bool,
     /// What led to it.
     pub reasons: Vec<String>,
     /// Where it stands.
@@ -247,7 +84,7 @@ pub struct Challenge {
     pub sends: u32,
     /// From when another may be asked for.
     pub next_send_at: Timestamp,
-    /// Tries made, over all codes.
+    /// Tries made, right and wrong, over all codes; never falls.
     pub attempts: u32,
     /// What became of the last message.
     pub delivery: Option<Delivery>,
@@ -289,6 +126,7 @@ impl Challenge {
             kind: new.kind,
             email: new.email,
             phone: new.phone,
+            phone_collected: false,
             reasons: new.reasons,
             config: new.config,
             state: State::Created,
@@ -338,6 +176,7 @@ impl Challenge {
     pub fn settled(mut self, now: Timestamp) -> Self {
         if self.ended_at().is_none() && now >= self.expires_at {
             self.state = State::Expired { at: self.expires_at };
+            self.updated_at = self.updated_at.max(self.expires_at);
         }
         self
     }
@@ -354,29 +193,38 @@ impl Challenge {
         self.config.require_phone && self.phone.is_none()
     }
 
-    /// Whether enough is proven.
+    /// Whether enough is proven. A number typed on the page is whoever's is typing: where the user can also be reached
+    /// otherwise, it counts only beside another channel, or a thief would pass with a phone of their own.
     pub fn is_satisfied(&self) -> bool {
-        let phone_proven = !self.config.require_phone || self.proven.contains(&Channel::Sms);
+        let proves = |channel: &Channel| self.proven.contains(channel);
+        let phone_proven = !self.config.require_phone || proves(&Channel::Sms);
         let channels_proven = match self.config.require {
-            Require::Any => !self.proven.is_empty(),
-            Require::All => self.config.channels.iter().all(|channel| self.proven.contains(channel)),
+            Require::Any => {
+                let reachable = channels_for(&self.config, self.email.as_ref(), self.phone.as_ref());
+                let identifies = |channel: &Channel| *channel != Channel::Sms || !self.phone_collected;
+                let others: Vec<Channel> = reachable.into_iter().filter(identifies).collect();
+                if others.is_empty() { !self.proven.is_empty() } else { others.iter().any(proves) }
+            }
+            Require::All => !self.proven.is_empty() && self.config.channels.iter().all(proves),
         };
         phone_proven && channels_proven
     }
 
-    /// Tries left.
-    pub const fn attempts_left(&self) -> u32 {
-        self.config.attempts.saturating_sub(self.attempts)
+    /// Wrong tries left, over all codes. A right one doesn't use any up, so that whoever must prove two channels has as
+    /// many slips as everyone else.
+    pub fn attempts_left(&self) -> u32 {
+        let right = u32::try_from(self.proven.len()).unwrap_or(u32::MAX);
+        self.config.attempts.saturating_sub(self.attempts.saturating_sub(right))
     }
 
     /// Opens the page in the browser whose cookie hashes to `browser`: the first one to do so keeps it.
     pub fn open(&self, browser: &[u8; 32], now: Timestamp) -> Result<Self, Refusal> {
-        self.pending()?;
+        self.pending(now)?;
         self.is_of(browser, true)?;
         let mut next = self.clone();
         if next.browser.is_none() {
             next.browser = Some(*browser);
-            next.updated_at = now;
+            next.touch(now);
         }
         if next.state == State::Created {
             next.state = State::Presented;
@@ -386,7 +234,7 @@ impl Challenge {
 
     /// Puts a new code out over `channel`; the one before dies.
     pub fn send(&self, browser: &[u8; 32], channel: Channel, hash: [u8; 32], now: Timestamp) -> Result<Self, Refusal> {
-        self.pending()?;
+        self.pending(now)?;
         self.is_of(browser, false)?;
         if !self.open_channels().contains(&channel) {
             return Err(Refusal::ChannelUnavailable);
@@ -406,19 +254,23 @@ impl Challenge {
             next.used_channels.push(channel);
         }
         next.delivery = Some(Delivery::Pending);
-        next.updated_at = now;
+        next.touch(now);
         Ok(next)
     }
 
     /// Tries a code whose keyed hash is `hash`. The try is counted before anything is compared; the last wrong one ends
     /// the challenge.
     pub fn attempt(&self, browser: &[u8; 32], hash: &[u8; 32], now: Timestamp) -> Result<(Self, Attempt), Refusal> {
-        self.pending()?;
+        self.pending(now)?;
         self.is_of(browser, false)?;
         let State::CodeSent(code) = &self.state else { return Err(Refusal::NoCode) };
+        if self.attempts_left() == 0 {
+            // The last wrong try ends it, so this can't be; but nothing is ever compared beyond the limit.
+            return Err(Refusal::Ended(Status::Failed));
+        }
         let mut next = self.clone();
-        next.attempts += 1;
-        next.updated_at = now;
+        next.attempts = next.attempts.saturating_add(1);
+        next.touch(now);
         let left = next.attempts_left();
         let alive = now < code.expires_at;
         let right = bool::from(code.hash.ct_eq(hash));
@@ -432,21 +284,29 @@ impl Challenge {
         Ok((next, if alive { Attempt::Wrong { left } } else { Attempt::CodeExpired { left } }))
     }
 
-    /// Takes a phone number where the config asks to collect one and none is on file.
+    /// Takes a phone number where the config asks to collect one and none is on file. A mistyped number may be
+    /// corrected until it is proven; a code on its way to the old number dies.
     pub fn collect_phone(&self, browser: &[u8; 32], phone: Phone, now: Timestamp) -> Result<Self, Refusal> {
-        self.pending()?;
+        self.pending(now)?;
         self.is_of(browser, false)?;
-        // A mistyped number may be corrected until a code went to it.
-        let correctable = self.config.require_phone && !self.used_channels.contains(&Channel::Sms);
-        if !correctable {
+        // A number on file is never replaced from the page: its holder is who must answer.
+        let on_file = self.phone.is_some() && !self.phone_collected;
+        if !self.config.require_phone || on_file || self.proven.contains(&Channel::Sms) {
             return Err(Refusal::NotAllowed);
         }
-        Ok(Self { phone: Some(phone), updated_at: now, ..self.clone() })
+        let mut next = self.clone();
+        if matches!(&next.state, State::CodeSent(code) if code.channel == Channel::Sms) {
+            next.state = if next.proven.is_empty() { State::Presented } else { State::Verified };
+        }
+        next.phone = Some(phone);
+        next.phone_collected = true;
+        next.touch(now);
+        Ok(next)
     }
 
     /// Goes on without proving anything; `skipped_before` is how often this user has.
     pub fn skip(&self, browser: &[u8; 32], skipped_before: u32, now: Timestamp) -> Result<Self, Refusal> {
-        self.pending()?;
+        self.pending(now)?;
         self.is_of(browser, false)?;
         if !self.config.allow_skip || skipped_before >= self.config.skip_limit {
             return Err(Refusal::NotAllowed);
@@ -457,26 +317,28 @@ impl Challenge {
     /// "This wasn't me": ends it as failed, from any browser. A challenge that was passed already stays passed (the
     /// report still marks its evaluation).
     pub fn report(&self, now: Timestamp) -> Result<Self, Refusal> {
-        self.pending()?;
+        self.pending(now)?;
         Ok(self.ended(State::Failed { at: now, reason: EndReason::Reported }, now))
     }
 
     /// A newer challenge takes its place.
     pub fn overridden(&self, now: Timestamp) -> Result<Self, Refusal> {
-        self.pending()?;
+        self.pending(now)?;
         Ok(self.ended(State::Overridden { at: now }, now))
     }
 
-    /// Hears what became of the message of send number `send`; news of an older one is dropped. A message that can't be
-    /// delivered frees the next send at once.
+    /// Hears what became of the message of send number `send` (1 is the first); news of an older one, or older than what
+    /// is known, is dropped. A message that can't be delivered frees the next send at once.
     #[must_use]
     pub fn heard(&self, send: u32, delivery: Delivery, now: Timestamp) -> Self {
         let mut next = self.clone();
-        if send == self.sends {
+        let is_news = self.delivery.is_some_and(|known| delivery.rank() > known.rank());
+        if send == self.sends && is_news {
             next.delivery = Some(delivery);
             if matches!(delivery, Delivery::Failed | Delivery::Bounced) {
                 next.next_send_at = next.next_send_at.min(now);
             }
+            next.touch(now);
         }
         next
     }
@@ -486,8 +348,19 @@ impl Challenge {
         self.browser.is_some_and(|bound| bool::from(bound.ct_eq(browser)))
     }
 
-    const fn pending(&self) -> Result<(), Refusal> {
-        if self.ended_at().is_some() { Err(Refusal::Ended(self.status())) } else { Ok(()) }
+    fn pending(&self, now: Timestamp) -> Result<(), Refusal> {
+        if self.ended_at().is_some() {
+            Err(Refusal::Ended(self.status()))
+        } else if now >= self.expires_at {
+            Err(Refusal::Ended(Status::Expired))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Moments may arrive out of order; the last change is the latest of them.
+    fn touch(&mut self, now: Timestamp) {
+        self.updated_at = self.updated_at.max(now);
     }
 
     fn is_of(&self, browser: &[u8; 32], may_be_first: bool) -> Result<(), Refusal> {
@@ -503,6 +376,27 @@ impl Challenge {
     }
 
     fn ended(&self, state: State, now: Timestamp) -> Self {
-        Self { state, updated_at: now, ..self.clone() }
+        let mut next = Self { state, ..self.clone() };
+        next.touch(now);
+        next
+    }
+}
+
+impl fmt::Debug for Challenge {
+    /// What an operator needs to see where it stands; neither addresses nor hashes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Challenge")
+            .field("id", &self.id)
+            .field("evaluation_id", &self.evaluation_id)
+            .field("state", &self.state)
+            .field("bound", &self.browser.is_some())
+            .field("proven", &self.proven)
+            .field("sends", &self.sends)
+            .field("attempts", &self.attempts)
+            .field("delivery", &self.delivery)
+            .field("next_send_at", &self.next_send_at)
+            .field("updated_at", &self.updated_at)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }

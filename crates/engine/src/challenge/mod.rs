@@ -16,9 +16,9 @@
 mod config;
 mod limits;
 mod machine;
+mod state;
 
 pub use config::{Appearance, ChallengeConfig, Channel, DeviceLimit, InvalidConfig, Link, Require};
 pub use limits::{SendLimit, SendScope, send_limits};
-pub use machine::{
-    Attempt, Challenge, Code, Delivery, EndReason, NewChallenge, Refusal, State, Status, channels_for, resend_wait,
-};
+pub use machine::{Challenge, NewChallenge, channels_for, resend_wait};
+pub use state::{Attempt, Code, Delivery, EndReason, Refusal, State, Status};

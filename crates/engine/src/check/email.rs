@@ -8,7 +8,7 @@ pub(super) fn email_is_invalid(inputs: &Inputs<'_>) -> OwnedFact {
 }
 
 pub(super) fn email_is_webmail(inputs: &Inputs<'_>) -> OwnedFact {
-    inputs.signals.email_is_webmail.into()
+    inputs.signals.valid_email().and(inputs.signals.email_is_webmail).into()
 }
 
 pub(super) fn is_email_verified(inputs: &Inputs<'_>) -> OwnedFact {

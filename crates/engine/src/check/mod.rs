@@ -14,6 +14,7 @@ mod state;
 
 use crate::{
     fact::{Kind, OwnedFact},
+    field::EventCount,
     history::{Device, History},
     signal::Signals,
     time::Timestamp,
@@ -122,6 +123,12 @@ checks! {
 /// The check called `name`.
 pub fn by_name(name: &str) -> Option<(usize, &'static Check)> {
     CHECKS.iter().enumerate().find(|(_, check)| check.name == name)
+}
+
+/// The answer to `event_count.<subject>[.<action>].<window>`, which is no entry of the table: there is one a subject,
+/// action and window. Unknown where the request has no such subject.
+pub fn event_count(inputs: &Inputs<'_>, wanted: &EventCount) -> OwnedFact {
+    behaviour::count(inputs, wanted)
 }
 
 /// Every check's answer, in the order of [`CHECKS`].

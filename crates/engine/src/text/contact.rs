@@ -1,5 +1,7 @@
 //! E-mail addresses and phone numbers.
 
+use core::fmt;
+
 use alloc::{
     borrow::ToOwned,
     format,
@@ -8,17 +10,24 @@ use alloc::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidText, checked_text};
+use super::{InvalidText, checked_text, private_debug};
 
 /// Something given as an address: one that can be used, or what was written instead. A wrong address is no error at
 /// the edge: it is what `email_is_invalid` is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Contact<T> {
     /// It can be used.
     Valid(T),
     /// It can't; kept as written.
     Invalid(String),
+}
+
+impl<T> fmt::Debug for Contact<T> {
+    /// Whether it can be used, not what it is: personal data doesn't reach logs by accident.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.valid().is_some() { "Valid(…)" } else { "Invalid(…)" })
+    }
 }
 
 impl<T> Contact<T> {
@@ -31,7 +40,7 @@ impl<T> Contact<T> {
     }
 }
 
-impl<T: core::fmt::Display> Contact<T> {
+impl<T: fmt::Display> Contact<T> {
     /// As the site gave it (a usable one in its canonical spelling).
     pub fn written(&self) -> String {
         match self {
@@ -42,11 +51,12 @@ impl<T: core::fmt::Display> Contact<T> {
 }
 
 /// An e-mail address that mail can be sent to: RFC 5321's mailbox without quoted local parts and address literals. The
-/// domain is kept in lower case and ASCII (IDNA); the local part as written.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// domain is kept in lower case and ASCII (IDNA); the local part as written. `Display` prints it, `Debug` doesn't.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(String);
 
 checked_text!(Email);
+private_debug!(Email);
 
 const EMAIL_HELP: InvalidText = InvalidText("an e-mail address looks like `name@example.com`");
 
@@ -58,7 +68,7 @@ impl Email {
         let atext = |c: char| {
             c.is_ascii_alphanumeric()
                 || "!#$%&'*+/=?^_`{|}~-".contains(c)
-                || (!c.is_ascii() && !c.is_control() && !c.is_whitespace())
+                || (!c.is_ascii() && !c.is_control() && !c.is_whitespace() && !is_invisible(c))
         };
         let local_ok =
             (1..=64).contains(&local.len()) && local.split('.').all(|part| !part.is_empty() && part.chars().all(atext));
@@ -87,6 +97,15 @@ impl Email {
     }
 }
 
+/// Characters that print nothing or turn the direction of what follows: an address that holds one reads as another.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
 /// A host name with at least two labels, in lower case and ASCII.
 fn canonical_domain(domain: &str) -> Option<String> {
     let ascii = match ::url::Host::parse(domain).ok()? {
@@ -104,11 +123,12 @@ fn canonical_domain(domain: &str) -> Option<String> {
     (labels >= 2 && ascii.len() <= 253 && top_ok && ascii.split('.').all(label_ok)).then_some(ascii)
 }
 
-/// A phone number in E.164: a plus and 7 to 15 digits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A phone number in E.164: a plus and 7 to 15 digits. `Display` prints it, `Debug` doesn't.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Phone(String);
 
 checked_text!(Phone);
+private_debug!(Phone);
 
 impl Phone {
     /// The number written as `text`; spaces, dots, dashes and parentheses are forgiven, a missing country code is not.
@@ -173,6 +193,8 @@ mod tests {
             "ada@-example.com",
             "ada@example.123",
             "\"a b\"@example.com",
+            "a\u{200b}da@example.com",
+            "\u{202e}ada@example.com",
         ] {
             assert!(Email::parse(wrong).is_err(), "{wrong:?} passed");
         }

@@ -1,16 +1,18 @@
 //! What a site attaches to an evaluation or a user.
 
+use alloc::string::String;
+
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
-use super::InvalidText;
+use super::{InvalidText, private_debug};
 
-/// A JSON object of at most 50 keys and 4 KiB (spec section 3.1).
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// A JSON object of at most 50 keys and 4 KiB (spec section 3.1). `Debug` doesn't print it.
+#[derive(Clone, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Metadata(Map<String, Value>);
 
-use alloc::string::String;
+private_debug!(Metadata);
 
 /// Keys at most.
 pub const MAX_KEYS: usize = 50;

@@ -48,3 +48,15 @@ macro_rules! checked_text {
     };
 }
 use checked_text;
+
+/// `Debug` that says what it is and not what it holds: personal data reaches no log by accident.
+macro_rules! private_debug {
+    ($name:ident) => {
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    };
+}
+use private_debug;

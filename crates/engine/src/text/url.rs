@@ -1,9 +1,6 @@
 //! Where browsers come from, and where we may send them.
 
-use alloc::{
-    borrow::ToOwned,
-    string::{String, ToString},
-};
+use alloc::string::{String, ToString};
 
 use ::url::{Host, Url};
 
@@ -92,7 +89,7 @@ impl TryFrom<&str> for ReturnUrl {
     type Error = InvalidText;
 
     fn try_from(text: &str) -> Result<Self, InvalidText> {
-        Self::parse(&text.to_owned())
+        Self::parse(text)
     }
 }
 
