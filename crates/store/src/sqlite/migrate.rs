@@ -29,7 +29,9 @@ pub enum OpenError {
         what: String,
     },
     /// A newer version of the server wrote it.
-    #[error("the database {path} has schema {found}, but this version knows {known} at most; run the version that wrote it, or a newer one")]
+    #[error(
+        "the database {path} has schema {found}, but this version knows {known} at most; run the version that wrote it, or a newer one"
+    )]
     Newer {
         /// Which file.
         path: String,
@@ -39,7 +41,9 @@ pub enum OpenError {
         known: i64,
     },
     /// A migration that was applied is not the one that this version has.
-    #[error("the database {path} was migrated by another build: migration {number} differs; restore a backup or run the build that wrote it")]
+    #[error(
+        "the database {path} was migrated by another build: migration {number} differs; restore a backup or run the build that wrote it"
+    )]
     Edited {
         /// Which file.
         path: String,

@@ -114,7 +114,8 @@ impl SqliteStore {
         tokio::task::spawn_blocking(move || {
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read_on(&connection, &op)));
             lock(&inner.readers).push(connection);
-            let result = result.unwrap_or_else(|_| Err(StoreError::Failed(crate::tx::Faults("it panicked".to_owned()))));
+            let result =
+                result.unwrap_or_else(|_| Err(StoreError::Failed(crate::tx::Faults("it panicked".to_owned()))));
             // Nobody waits any more: then nobody misses the answer.
             let _ = give_back.send(result);
         });

@@ -91,7 +91,8 @@ fn own(value: ValueRef<'_>) -> Result<Owned, StoreError> {
         ValueRef::Null => Ok(Owned::Null),
         ValueRef::Integer(value) => Ok(Owned::Int(value)),
         ValueRef::Text(bytes) => {
-            let text = std::str::from_utf8(bytes).map_err(|_| StoreError::Corrupt { what: "text that is not UTF-8" })?;
+            let text =
+                std::str::from_utf8(bytes).map_err(|_| StoreError::Corrupt { what: "text that is not UTF-8" })?;
             Ok(Owned::Text(text.to_owned()))
         }
         ValueRef::Blob(bytes) => Ok(Owned::Bytes(bytes.to_vec())),
