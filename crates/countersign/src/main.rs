@@ -1,2 +1,4 @@
 //! The binary.
+mod demo;
+
 fn main() {}

@@ -1,0 +1,3 @@
+//! The demo: what a newcomer starts first.
+
+pub mod shop;
