@@ -77,7 +77,9 @@ pub struct Customer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     /// Waits for the challenge of this evaluation.
-    Pending { evaluation_id: String },
+    Pending {
+        evaluation_id: String,
+    },
     Active,
 }
 
@@ -116,7 +118,13 @@ pub struct Accounts {
 impl Accounts {
     /// Makes an account: active at once, or waiting for `pending`'s challenge. A sign-up that was never confirmed gives
     /// way to a newer one, so that nobody can block an address that isn't theirs.
-    pub fn create(&self, email: &str, plan: &str, password: &Password, pending: Option<&str>) -> Result<Customer, Refused> {
+    pub fn create(
+        &self,
+        email: &str,
+        plan: &str,
+        password: &Password,
+        pending: Option<&str>,
+    ) -> Result<Customer, Refused> {
         let id = random_hex(8).ok_or(Refused::Full)?;
         let customer = Customer { id: format!("cus_{id}"), email: email.to_owned(), plan: plan.to_owned() };
         let password = PasswordHash::new(password).ok_or(Refused::Full)?;

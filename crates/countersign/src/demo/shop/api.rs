@@ -89,7 +89,8 @@ impl Api {
         // The HTTP client wants a TLS provider even for plain HTTP; an error means that one is there already.
         rustls::crypto::ring::default_provider().install_default().ok();
         // Redirects and proxies would carry the secret somewhere else.
-        let http = Client::builder().timeout(TIME_LIMIT).redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
+        let http =
+            Client::builder().timeout(TIME_LIMIT).redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
         Ok(Self { http, base_url, secret })
     }
 
@@ -123,7 +124,12 @@ impl Api {
     }
 
     /// `POST /v3/user/:id/update`: tells Countersign who a new customer is.
-    pub async fn update_user(&self, customer: &Customer, email_verified: bool, trail: &mut Trail) -> Result<(), ApiError> {
+    pub async fn update_user(
+        &self,
+        customer: &Customer,
+        email_verified: bool,
+        trail: &mut Trail,
+    ) -> Result<(), ApiError> {
         let path = format!("{}/update", id_path("/v3/user", &customer.id)?);
         let mut body = json!({ "email": customer.email, "metadata": { "plan": customer.plan } });
         if let (true, Some(fields)) = (email_verified, body.as_object_mut()) {

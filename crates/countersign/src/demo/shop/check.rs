@@ -118,8 +118,12 @@ impl Refusal {
                 "A passed verification counts exactly once. Using it again changed nothing. To do it again, start again."
             }
             Self::Expired => "The verification was left too long, so it no longer counts. Please start again.",
-            Self::Mismatch => "The verification is for another action, address or browser. Nothing was changed. Please start again.",
-            Self::Unchecked => "To keep accounts safe we don’t go on unchecked. Nothing was changed. Please try again in a moment.",
+            Self::Mismatch => {
+                "The verification is for another action, address or browser. Nothing was changed. Please start again."
+            }
+            Self::Unchecked => {
+                "To keep accounts safe we don’t go on unchecked. Nothing was changed. Please try again in a moment."
+            }
         }
     }
 

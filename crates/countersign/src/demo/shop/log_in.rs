@@ -115,13 +115,8 @@ fn credentials(shop: &Shop, form: &LogInForm) -> Result<Customer, (StatusCode, F
 fn enter(shop: &Shop, visitor: &Visitor, customer: Customer, evaluation_id: String, trail: Trail) -> Response {
     let notice = welcome_back(evaluation_id.clone());
     let pending = Pending { evaluation_id, purpose: Purpose::LogIn, customer: customer.clone() };
-    let session = Session {
-        customer: Some(customer),
-        pending: Some(pending),
-        notice: Some(notice),
-        trail,
-        ..Session::default()
-    };
+    let session =
+        Session { customer: Some(customer), pending: Some(pending), notice: Some(notice), trail, ..Session::default() };
     (visitor.become_session(shop, session), Redirect::to("/result")).into_response()
 }
 

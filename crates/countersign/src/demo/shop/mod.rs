@@ -89,14 +89,16 @@ impl Shop {
     pub fn start(listener: TcpListener, config: ShopConfig) -> Result<ShopHandle, ShopError> {
         let address = listener.local_addr()?;
         let api = Api::new(config.base_url.clone(), config.api_secret.clone())?;
-        let shop =
-            Arc::new(Self { api, accounts: Accounts::default(), sessions: Sessions::new(config.now), config });
+        let shop = Arc::new(Self { api, accounts: Accounts::default(), sessions: Sessions::new(config.now), config });
         let (stop, stopped) = oneshot::channel::<()>();
         let served = axum::serve(listener, router(shop)).with_graceful_shutdown(async move {
             // An error means that the handle was dropped: a stop as well.
             stopped.await.ok();
         });
-        #[expect(clippy::disallowed_methods, reason = "the shop is a site of its own: no runner of the server's may own it")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the shop is a site of its own: no runner of the server's may own it"
+        )]
         let task = tokio::spawn(served.into_future());
         Ok(ShopHandle { address, stop, task })
     }

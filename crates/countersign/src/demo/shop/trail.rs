@@ -60,7 +60,10 @@ impl Trail {
             ("Used up", text("/consumed")),
             ("Evaluation", text("/id")),
         ];
-        facts.into_iter().map(|(name, value)| (name, if value.is_empty() { "none".to_owned() } else { value })).collect()
+        facts
+            .into_iter()
+            .map(|(name, value)| (name, if value.is_empty() { "none".to_owned() } else { value }))
+            .collect()
     }
 
     /// The verdict, if an evaluation was seen.
