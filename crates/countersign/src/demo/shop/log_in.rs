@@ -114,10 +114,8 @@ fn credentials(shop: &Shop, form: &LogInForm) -> Result<Customer, (StatusCode, F
 
 fn enter(shop: &Shop, visitor: &Visitor, customer: Customer, evaluation_id: String, trail: Trail) -> Response {
     let notice = welcome_back(evaluation_id.clone());
-    let pending = Pending { evaluation_id, purpose: Purpose::LogIn, customer: customer.clone() };
-    let session =
-        Session { customer: Some(customer), pending: Some(pending), notice: Some(notice), trail, ..Session::default() };
-    (visitor.become_session(shop, session), Redirect::to("/result")).into_response()
+    let pending = Pending { evaluation_id, purpose: Purpose::LogIn, customer };
+    (visitor.become_session(shop, Session::of(pending, notice, trail)), Redirect::to("/result")).into_response()
 }
 
 /// Binds the log-in to this browser, and sends the browser to the challenge.
@@ -138,7 +136,7 @@ fn hold(
 }
 
 fn refuse(shop: &Shop, visitor: &Visitor, email: String, refusal: Refusal, trail: Trail) -> Response {
-    let session = Session { trail: trail.clone(), ..visitor.session.clone() };
+    let session = visitor.session.with_trail(trail.clone());
     let cookie = visitor.remember(shop, |session| session.trail = trail);
     (cookie, render(shop, &session, page::status_of(refusal), email, Some(refusal.into()))).into_response()
 }

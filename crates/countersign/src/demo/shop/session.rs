@@ -63,6 +63,19 @@ pub struct Session {
     used_at: i64,
 }
 
+impl Session {
+    /// The session of a customer who got in by `pending`.
+    pub fn of(pending: Pending, notice: Notice, trail: Trail) -> Self {
+        let customer = Some(pending.customer.clone());
+        Self { customer, pending: Some(pending), notice: Some(notice), trail, ..Self::default() }
+    }
+
+    /// This session, with `trail` instead of its own.
+    pub fn with_trail(&self, trail: Trail) -> Self {
+        Self { trail, ..self.clone() }
+    }
+}
+
 /// All sessions, by token.
 pub struct Sessions {
     by_token: Mutex<HashMap<String, Session>>,

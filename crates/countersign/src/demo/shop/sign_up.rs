@@ -92,15 +92,9 @@ async fn allowed(shop: &Shop, visitor: &Visitor, form: SignUpForm, expected: &Ex
                 // The account stands whether or not Countersign hears of it now: the next evaluation tells it as well.
                 shop.api.update_user(&customer, false, &mut trail).await.ok();
                 let notice = welcome(Some(id.clone()));
-                let pending = Pending { evaluation_id: id, purpose: Purpose::SignUp, customer: customer.clone() };
-                let session = Session {
-                    customer: Some(customer),
-                    pending: Some(pending),
-                    notice: Some(notice),
-                    trail,
-                    ..Session::default()
-                };
-                (visitor.become_session(shop, session), Redirect::to("/result")).into_response()
+                let pending = Pending { evaluation_id: id, purpose: Purpose::SignUp, customer };
+                (visitor.become_session(shop, Session::of(pending, notice, trail)), Redirect::to("/result"))
+                    .into_response()
             }
         },
     }
@@ -123,7 +117,7 @@ fn hold(shop: &Shop, visitor: &Visitor, form: SignUpForm, url: &str, trail: Trai
 }
 
 fn refuse(shop: &Shop, visitor: &Visitor, form: SignUpForm, refusal: Refusal, trail: Trail) -> Response {
-    let session = Session { trail: trail.clone(), ..visitor.session.clone() };
+    let session = visitor.session.with_trail(trail.clone());
     let cookie = visitor.remember(shop, |session| session.trail = trail);
     (cookie, render(shop, &session, page::status_of(refusal), form, Some(refusal.into()))).into_response()
 }

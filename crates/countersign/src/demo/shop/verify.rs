@@ -123,9 +123,7 @@ async fn honoured(
             welcome(Some(id))
         }
     };
-    let customer = Some(pending.customer.clone());
-    let session = Session { customer, pending: Some(pending), notice: Some(notice), trail, ..Session::default() };
-    let cookie = visitor.become_session(shop, session);
+    let cookie = visitor.become_session(shop, Session::of(pending, notice, trail));
     Outcome { name: "honoured", status: StatusCode::OK, next: RESULT.to_owned(), cookie }
 }
 
