@@ -90,17 +90,17 @@ impl Shop {
         let address = listener.local_addr()?;
         let api = Api::new(config.base_url.clone(), config.api_secret.clone())?;
         let shop = Arc::new(Self { api, accounts: Accounts::default(), sessions: Sessions::new(config.now), config });
-        let (stop, stopped) = oneshot::channel::<()>();
+        let (sender, told_to_stop) = oneshot::channel::<()>();
         let served = axum::serve(listener, router(shop)).with_graceful_shutdown(async move {
             // An error means that the handle was dropped: a stop as well.
-            stopped.await.ok();
+            told_to_stop.await.ok();
         });
         #[expect(
             clippy::disallowed_methods,
             reason = "the shop is a site of its own: no runner of the server's may own it"
         )]
         let task = tokio::spawn(served.into_future());
-        Ok(ShopHandle { address, stop, task })
+        Ok(ShopHandle { address, stop: sender, task })
     }
 }
 

@@ -42,20 +42,20 @@ impl Visitor {
         }
         let mut session = Session::default();
         change(&mut session);
-        shop.sessions.open(session, None).map(cookie)
+        shop.sessions.open(session, None).as_deref().map(cookie)
     }
 
     /// Makes `session` this browser's, under a new token.
     pub fn become_session(&self, shop: &Shop, session: Session) -> SetCookie {
-        shop.sessions.open(session, self.token.as_deref()).map(cookie)
+        shop.sessions.open(session, self.token.as_deref()).as_deref().map(cookie)
     }
 
     /// Forgets this browser.
-    pub fn leave(&self, shop: &Shop) -> SetCookie {
+    pub fn leave(&self, shop: &Shop) -> [(HeaderName, String); 1] {
         if let Some(token) = &self.token {
             shop.sessions.end(token);
         }
-        Some([(SET_COOKIE, format!("{COOKIE_NAME}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"))])
+        [(SET_COOKIE, format!("{COOKIE_NAME}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"))]
     }
 }
 
@@ -75,7 +75,7 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='))
 }
 
-fn cookie(token: String) -> [(HeaderName, String); 1] {
+fn cookie(token: &str) -> [(HeaderName, String); 1] {
     // No `Secure`: the demo is served over plain HTTP on the loopback address.
     [(SET_COOKIE, format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_AGE}"))]
 }

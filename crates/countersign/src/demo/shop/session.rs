@@ -1,6 +1,6 @@
 //! The shop's sessions: who this browser is, what it is in the middle of, and what the shop last learned about it.
 //!
-//! Memory only, bounded, and keyed by a random token that travels in an HttpOnly cookie. Knows nothing of HTTP.
+//! Memory only, bounded, and keyed by a random token that travels in an `HttpOnly` cookie. Knows nothing of HTTP.
 
 use std::{
     collections::HashMap,

@@ -89,7 +89,7 @@ async fn settle(shop: &Shop, visitor: &Visitor, evaluation_id: String) -> Outcom
     // Another browser's evaluation, or one that was never pending here, is refused before the API is asked: a link
     // that reached somebody else must neither log them in nor use the result up.
     let pending = visitor.session.pending.clone().filter(|pending| pending.evaluation_id == evaluation_id);
-    let Some(pending) = pending else { return refused(shop, visitor, Refusal::Mismatch, None, trail) };
+    let Some(pending) = pending else { return refused(shop, visitor, Refusal::Mismatch, None, &trail) };
 
     let expected = match pending.purpose {
         Purpose::SignUp => Expected::sign_up(&pending.customer.email, &pending.customer.plan),
@@ -100,7 +100,7 @@ async fn settle(shop: &Shop, visitor: &Visitor, evaluation_id: String) -> Outcom
             let cookie = visitor.remember(shop, |session| session.trail = trail);
             Outcome { name: "waiting", status: StatusCode::OK, next: url, cookie }
         }
-        Verdict::Refused(refusal) => refused(shop, visitor, refusal, Some(evaluation_id), trail),
+        Verdict::Refused(refusal) => refused(shop, visitor, refusal, Some(evaluation_id), &trail),
         Verdict::Honoured(challenge) => honoured(shop, visitor, pending, challenge, trail).await,
     }
 }
@@ -117,7 +117,7 @@ async fn honoured(
         Purpose::LogIn => welcome_back(id),
         Purpose::SignUp => {
             if shop.accounts.activate(&pending.customer.email, &id).is_none() {
-                return refused(shop, visitor, Refusal::Mismatch, None, trail);
+                return refused(shop, visitor, Refusal::Mismatch, None, &trail);
             }
             introduce(shop, &pending, challenge, &mut trail).await;
             welcome(Some(id))
@@ -136,7 +136,7 @@ async fn introduce(shop: &Shop, pending: &Pending, challenge: Option<Challenge>,
     shop.api.update_user(&pending.customer, is_proven, trail).await.ok();
 }
 
-fn refused(shop: &Shop, visitor: &Visitor, refusal: Refusal, id: Option<String>, trail: Trail) -> Outcome {
+fn refused(shop: &Shop, visitor: &Visitor, refusal: Refusal, id: Option<String>, trail: &Trail) -> Outcome {
     // Trying again is of use only while the check itself failed, and instructive for a result already used.
     let again = id.filter(|_| matches!(refusal, Refusal::AlreadyUsed | Refusal::Unchecked));
     let cookie = visitor.remember(shop, |session| {

@@ -77,7 +77,12 @@
     }
     const { user, email } = door.dataset;
     const evaluation = await countersign?.evaluate.access({ user, email });
-    if (!evaluation?.redirect) send(door, evaluation);
+    if (!evaluation?.redirect) {
+      send(door, evaluation);
+      return;
+    }
+    // Should the browser stay here after all, the button takes the way through the server.
+    door.elements.evaluation_id.value = evaluation.evaluation_id;
   };
   if (door) open();
 
