@@ -245,7 +245,7 @@ fn value(comparison: &Comparison, kind: Kind) -> Result<(), Fault> {
         (Op::Contains | Op::StartsWith | Op::EndsWith, Literal::Text(part)) if part.is_empty() => {
             wrong("an empty text is part of every text: write something")
         }
-        (Op::Matches | Op::Contains | Op::StartsWith | Op::EndsWith, Literal::Text(_)) => Ok(()),
+        (Op::Contains | Op::StartsWith | Op::EndsWith, Literal::Text(_)) => Ok(()),
         (Op::Matches | Op::Contains | Op::StartsWith | Op::EndsWith, _) => wrong("write a text in quotes"),
         (Op::Gt | Op::Gte | Op::Lt | Op::Lte, Literal::Number(_)) if kind == Kind::Any => Ok(()),
         (Op::Gt | Op::Gte | Op::Lt | Op::Lte, _) if kind == Kind::Any => wrong("write a number"),

@@ -1,11 +1,11 @@
 //! What the browser SDK sends as `signals`, typed. Everything is optional: a browser that refuses a reading is no
 //! error, and a fact that isn't known stays unknown.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Readings of the browser.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClientSignals {
     /// Name and version of the SDK.
@@ -49,7 +49,7 @@ pub struct ClientSignals {
 }
 
 /// A text of at most 256 bytes.
-#[derive(Clone, Debug, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Short(pub String);
 
 impl<'de> Deserialize<'de> for Short {
@@ -72,7 +72,7 @@ fn shorts<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Ve
 }
 
 /// A browser brand.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Brand {
     /// Its name.
@@ -84,7 +84,7 @@ pub struct Brand {
 }
 
 /// A screen.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Screen {
     /// CSS pixels.
@@ -100,7 +100,7 @@ pub struct Screen {
 }
 
 /// Hashes of renderings.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hashes {
     /// A 2D drawing.
@@ -121,7 +121,7 @@ pub struct Hashes {
 }
 
 /// What storage there is.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Storage {
     /// Cookies.
@@ -133,7 +133,7 @@ pub struct Storage {
 }
 
 /// Permissions.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Permissions {
     /// Of notifications.
@@ -142,7 +142,7 @@ pub struct Permissions {
 }
 
 /// Traces of automation.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Automation {
     /// `navigator.webdriver`.
@@ -153,7 +153,7 @@ pub struct Automation {
 }
 
 /// How the page was operated: counts, never content.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Input {
     /// Pointer events.

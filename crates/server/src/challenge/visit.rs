@@ -130,16 +130,21 @@ impl Visit {
 
     /// What is being confirmed.
     pub fn confirming(&self) -> Confirming {
-        let place = self.evaluation.place.as_ref().and_then(|place| {
-            let parts: Vec<&str> = [place.city.as_deref(), place.country.as_deref()].into_iter().flatten().collect();
-            Line::new(&parts.join(", "))
-        });
-        Confirming {
-            action: Action::from_name(self.evaluation.action.as_str()),
-            device: agent::label(&self.evaluation.agent).as_deref().and_then(Line::new),
-            place,
-            at: When { at_ms: self.evaluation.created_at.millis(), offset_minutes: None },
-        }
+        confirming(&self.evaluation)
+    }
+}
+
+/// What an evaluation's challenge confirms, in words for people.
+pub fn confirming(evaluation: &Evaluation) -> Confirming {
+    let place = evaluation.place.as_ref().and_then(|place| {
+        let parts: Vec<&str> = [place.city.as_deref(), place.country.as_deref()].into_iter().flatten().collect();
+        Line::new(&parts.join(", "))
+    });
+    Confirming {
+        action: Action::from_name(evaluation.action.as_str()),
+        device: agent::label(&evaluation.agent).as_deref().and_then(Line::new),
+        place,
+        at: When { at_ms: evaluation.created_at.millis(), offset_minutes: None },
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Evaluated {
 }
 
 /// What is evaluated.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
     /// The public client id; required without a secret.
@@ -100,7 +100,7 @@ pub struct Evaluation {
 }
 
 /// What to pretend.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Simulate {
     /// Another address.

@@ -8,7 +8,7 @@ use axum::{
 use bytes::Bytes;
 use countersign_engine::{challenge::Status, consume::Expect as Wanted};
 use countersign_store::op::{Consume, ConsumeOutcome};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -26,7 +26,7 @@ use crate::{
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// What the caller expects; the body may be left out.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Request {
     /// Compared in the same step that claims: if anything differs, nothing is claimed.
@@ -34,7 +34,7 @@ pub struct Request {
 }
 
 /// What the evaluation is expected to be; whatever is left out is not compared, and `null` expects nothing there.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     /// The action.
@@ -52,7 +52,7 @@ pub struct Expect {
 }
 
 /// What the user is expected to be.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectUser {
     /// Your id of the user.

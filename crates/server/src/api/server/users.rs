@@ -11,7 +11,7 @@ use countersign_engine::{
     text::{Email, ExternalId, Metadata, Phone},
 };
 use countersign_store::op::{UpdateUser, Updated, UserDevices, UserSelector, UserUpdate};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
@@ -47,7 +47,7 @@ pub async fn devices(
 }
 
 /// What to change; whatever is left out stays, and `null` takes a value away.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Update {
     /// The e-mail address: from now on, challenges' codes go there and nowhere else.
@@ -70,7 +70,7 @@ pub struct Update {
 }
 
 /// One group or several.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Groups {
     /// Several.
@@ -80,7 +80,7 @@ pub enum Groups {
 }
 
 /// A group: an id, or an object with one.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Group {
     /// Its id.
