@@ -45,7 +45,8 @@ fn copy(from: &Path, partial: &Path, patience: Duration) -> Result<(), StoreErro
         return Err(unavailable(error));
     }
     make_private(partial).map_err(unavailable)?;
-    let source = connect(from, Purpose::Read, patience).map_err(store_error)?;
+    // SQLite takes the copy for a write and refuses it to a connection that may only read.
+    let source = connect(from, Purpose::Write, patience).map_err(store_error)?;
     // Unlike a copy page by page it needs no second try when somebody writes, and takes nothing along of what was erased.
     source.execute("VACUUM INTO ?1", [name]).map(drop).map_err(store_error)
 }
