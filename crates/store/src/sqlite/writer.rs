@@ -83,17 +83,17 @@ fn commit(session: &Session, batch: &mut Vec<Job>) {
     }
     if let Err(error) = batch.iter_mut().try_for_each(|job| job.run(session)) {
         session.rollback();
-        return apart(session, batch, error);
+        return apart(session, batch, &error);
     }
     match session.commit() {
-        Ok(()) => batch.drain(..).for_each(|job| job.tell()),
+        Ok(()) => batch.drain(..).for_each(Work::tell),
         // The disk is at fault and none of the operations: nobody is told that theirs was done.
         Err(error) => batch.drain(..).for_each(|job| job.fail(error.clone())),
     }
 }
 
 /// Runs each job of a batch in which one failed in a transaction of its own, in the order in which they came.
-fn apart(session: &Session, batch: &mut Vec<Job>, error: StoreError) {
+fn apart(session: &Session, batch: &mut Vec<Job>, error: &StoreError) {
     if batch.len() == 1 {
         // It was alone already: again would be the same.
         tracing::error!(%error, "an operation failed");

@@ -84,7 +84,7 @@ impl countersign_store::Operation for Large {
     async fn run<T: countersign_store::Tx>(&self, tx: &T) -> Result<(), StoreError> {
         static INSERT: countersign_store::Sql =
             countersign_store::Sql::same("INSERT INTO entries (id, body) VALUES ($1, $2)");
-        tx.write(&INSERT, &[self.0.into(), [7; 64 << 10].as_slice().into()]);
+        tx.write(&INSERT, &[self.0.into(), vec![7; 64 << 10].as_slice().into()]);
         Ok(())
     }
 }
@@ -94,7 +94,8 @@ async fn a_backup_made_under_load_is_one_moment_and_opens() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder, SqliteOptions::default());
     let to = folder.path().join("copy.db");
-    join_all((0..2_000).map(|id| store.run(Put(id)))).await.into_iter().for_each(|answer| drop(answer.unwrap()));
+    let before = join_all((0..2_000).map(|id| store.run(Put(id)))).await;
+    assert!(before.iter().all(Result::is_ok));
     let writes = join_all((2_000..4_000).map(|id| store.run(Put(id))));
     let (written, backed_up) = tokio::join!(writes, store.backup(&to));
     backed_up.unwrap();
