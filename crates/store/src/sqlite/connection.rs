@@ -22,13 +22,13 @@ pub(super) enum Purpose {
 /// Distinct statements are some two hundred; each connection keeps them all prepared.
 const PREPARED_STATEMENTS: usize = 512;
 
-/// How long a reader waits while another process recovers or closes the file, in milliseconds: both take moments.
+/// How long a reader waits while another process recovers or closes the file: both take moments.
 const READER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long between two tries for a lock that another process holds.
 ///
-/// SQLite's own busy handler backs off to a tenth of a second between tries. A server that commits without a pause
-/// leaves gaps far shorter than that, and the command line would miss every one of them until it gave up.
+/// SQLite's own busy handler backs off to a tenth of a second between tries. A server under load leaves only short gaps
+/// between its commits, and tries so far apart were seen to miss them for seconds on end; at this pace, for a tenth.
 const RETRY: Duration = Duration::from_millis(1);
 
 /// The settings of every connection.

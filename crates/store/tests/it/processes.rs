@@ -9,7 +9,7 @@ use std::{
 use countersign_store::{SqliteOptions, Store, StoreError};
 use futures_util::future::join_all;
 
-use crate::operation::{Contents, Hold, Put, SCHEMA, file, open};
+use crate::operation::{Claim, Contents, Fault, Hold, Put, SCHEMA, file, open};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_gets_its_turn_beside_a_server_under_load() {
@@ -57,6 +57,28 @@ async fn a_lock_held_too_long_is_busy_once_and_not_once_for_each() {
     };
     tokio::join!(other.run(hold), wait).0.unwrap();
     store.run(Put(1)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_failed_holds_no_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder, SqliteOptions::default());
+    let other = open(&folder, SqliteOptions { patience: Duration::ZERO, ..SqliteOptions::default() });
+    for fault in [Fault::Err(1), Fault::Panic(1), Fault::RefusedWrite(1), Fault::Waits(1)] {
+        store.run(fault).await.unwrap_err();
+        other.run(Claim(1, "other".to_owned())).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_leaves_the_whole_database_in_its_file_though_another_has_it_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let _other = open(&folder, SqliteOptions::default());
+    let store = open(&folder, SqliteOptions::default());
+    store.run(Put(1)).await.unwrap();
+    store.close().await;
+    let log = folder.path().join("store.db-wal");
+    assert_eq!(log.metadata().unwrap().len(), 0);
 }
 
 const CHILD: &str = "COUNTERSIGN_STORE_TEST_OPENS";
