@@ -193,6 +193,7 @@ impl PolicySet {
         let name = comparison.field.clone();
         if let (Op::InList | Op::NotInList, Literal::Text(list)) = (comparison.op, &comparison.value) {
             let slot = self.slot(Operand::Member { field, list: list.clone() });
+            let name = alloc::format!("in_list_{list}");
             return Some(Node::Test { slot, test: Test::IsTrue(comparison.op == Op::InList), name });
         }
         let test = test_of(comparison, &field)?;
@@ -285,6 +286,10 @@ fn explain(node: &Node, facts: &[Fact<'_>], wanted: bool, found: &mut Vec<String
                 | Test::Matches(_)
                 | Test::InNetworks(_) => wanted,
             };
+            // That somebody is on no list of exceptions explains nothing.
+            if !wanted_true && name.starts_with("in_list_") {
+                return;
+            }
             let name = name.strip_prefix("is_").unwrap_or(name);
             let reason = if wanted_true { name.to_string() } else { alloc::format!("not_{name}") };
             if !found.contains(&reason) {
