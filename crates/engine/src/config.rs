@@ -9,68 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     challenge::ChallengeConfig,
+    environment::Environment,
     id::{KeyId, ListId, PolicyId, ProjectId},
+    list::ListKind,
     policy::{Policy, PolicySet},
     text::Origin,
     time::DAY,
 };
-
-/// Which traffic something is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Environment {
-    /// Trying things out.
-    Development,
-    /// The real thing.
-    Production,
-}
-
-impl Environment {
-    /// The word on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Development => "development",
-            Self::Production => "production",
-        }
-    }
-}
-
-/// What the values of a list are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ListKind {
-    /// The site's user ids.
-    User,
-    /// Addresses and networks.
-    Ip,
-    /// E-mail addresses.
-    Email,
-    /// Domains of e-mail addresses; a domain stands for its subdomains too.
-    EmailDomain,
-    /// Fingerprint ids.
-    Fingerprint,
-    /// Phone numbers.
-    Phone,
-    /// Country codes.
-    Country,
-    /// Device ids.
-    Device,
-    /// Autonomous system numbers.
-    Asn,
-}
-
-/// A list; its entries are kept apart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct List {
-    /// The name that policies use.
-    pub name: String,
-    /// What its values are.
-    pub kind: ListKind,
-    /// What it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-}
 
 /// A key pair: a public client id and a secret of which only a hash is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +69,11 @@ impl Settings {
         let name_ok = (1..=100).contains(&self.name.len()) && !self.name.chars().any(char::is_control);
         for (fine, field, help) in [
             (name_ok, "name", "write a name of 1 to 100 bytes on one line"),
-            ((1..=1_440).contains(&self.consume_window_minutes), "consume_window_minutes", "write a number from 1 to 1440"),
+            (
+                (1..=1_440).contains(&self.consume_window_minutes),
+                "consume_window_minutes",
+                "write a number from 1 to 1440",
+            ),
             ((1..=365).contains(&self.device_unused_days), "device_unused_days", "write a number from 1 to 365"),
             ((1..=1_000_000).contains(&self.sends_per_hour), "sends_per_hour", "write a number from 1 to 1000000"),
         ] {

@@ -3,8 +3,6 @@
 //! Total and deterministic: the same arguments give the same [`Decision`], and no argument makes it fail. It is called by
 //! the live path, and by whatever replays recorded evaluations.
 
-use core::net::IpAddr;
-
 use alloc::{
     borrow::ToOwned,
     format,
@@ -17,13 +15,15 @@ use serde_json::{Map, Value};
 use crate::{
     challenge::{Challenge, NewChallenge},
     check::{self, CHECKS, Inputs},
-    config::{Environment, ListKind, Project},
+    config::Project,
+    environment::Environment,
     evaluation::{Considered, Effect, EvaluatedUser, Evaluation, PolicyRef, Verdict},
     fact::{Fact, OwnedFact},
     field::Field,
     history::{Device, Fingerprint, History, User},
     id::{BrowserId, ChallengeId, DeviceId, EvaluationId, ListId, UserId},
-    policy::{Operand, PolicySet},
+    list::{ListKind, candidates, canonical},
+    policy::{Matched, Operand, PolicySet, Then},
     signal::Signals,
     text::{Contact, Email, Metadata, Phone},
     time::Timestamp,
@@ -104,7 +104,13 @@ pub struct Decision {
 
 /// The questions to lists that the policies of an environment ask, in the order in which
 /// [`History::memberships`] answers them.
-pub fn lookups(project: &Project, environment: Environment, signals: &Signals, history: &History, now: Timestamp) -> Vec<Lookup> {
+pub fn lookups(
+    project: &Project,
+    environment: Environment,
+    signals: &Signals,
+    history: &History,
+    now: Timestamp,
+) -> Vec<Lookup> {
     let device = recognise(signals, history).map(|(device, _)| device);
     let inputs = Inputs { signals, history, device, now };
     let ask = |operand: &Operand| match operand {
@@ -122,38 +128,6 @@ fn lookup(project: &Project, field: &Field, list: &str, inputs: &Inputs<'_>) -> 
     }
 }
 
-/// Every spelling under which a value that is on a list may stand there.
-pub fn candidates(kind: ListKind, value: &str) -> Vec<String> {
-    match kind {
-        ListKind::Ip => value.parse().map(networks).unwrap_or_default(),
-        ListKind::Email => [Email::parse(value).map_or_else(|_| value.to_lowercase(), |email| email.key())].into(),
-        ListKind::EmailDomain => {
-            let domain = value.rsplit('@').next().unwrap_or(value).to_lowercase();
-            let mut found: Vec<String> = Vec::new();
-            let mut rest = domain.as_str();
-            loop {
-                found.push(rest.to_owned());
-                match rest.split_once('.') {
-                    Some((_, parent)) if parent.contains('.') => rest = parent,
-                    _ => return found,
-                }
-            }
-        }
-        ListKind::Country => [value.to_uppercase()].into(),
-        ListKind::User | ListKind::Fingerprint | ListKind::Phone | ListKind::Device | ListKind::Asn => [value.to_owned()].into(),
-    }
-}
-
-/// Every network that an address lies in, the narrowest first, in canonical spelling: `10.1.2.3`, `10.1.2.2/31`, …
-fn networks(ip: IpAddr) -> Vec<String> {
-    let ip = ip.to_canonical();
-    let full = if ip.is_ipv4() { 32 } else { 128 };
-    let mut found = Vec::with_capacity(usize::from(full) + 1);
-    found.push(ip.to_string());
-    found.extend((0..full).rev().filter_map(|length| ipnet::IpNet::new(ip, length).ok().map(|net| net.trunc().to_string())));
-    found
-}
-
 /// Decides.
 pub fn decide(
     project: &Project,
@@ -169,11 +143,7 @@ pub fn decide(
     let observed = observe(set.operands(), &inputs, &checks);
     let facts: Vec<Fact<'_>> = observed.iter().map(Observed::as_fact).collect();
     let was_suspended = history.user.as_ref().is_some_and(|user| user.suspended_at.is_some());
-    let ruling = if was_suspended {
-        Ruling::suspended()
-    } else {
-        Ruling::of(project, set, &facts, &inputs)
-    };
+    let ruling = if was_suspended { Ruling::suspended() } else { Ruling::of(project, set, &facts, &inputs) };
     let trusted = ruling.verdict.is_trusted();
     let browser = recognised.map(|(device, _)| device.browser).or(signals.browser);
     let device = device_after(&inputs, browser, trusted, moment);
@@ -256,7 +226,7 @@ fn observe<'a>(operands: &[Operand], inputs: &Inputs<'a>, checks: &'a [OwnedFact
         }
         Operand::Field(Field::Ip) => Observed::Borrowed(inputs.signals.ip.map_or(Fact::Unknown, Fact::Address)),
         Operand::Field(Field::Group) => Observed::Borrowed(groups(inputs).map_or(Fact::Unknown, Fact::Texts)),
-        Operand::Field(Field::EventCount(wanted)) => Observed::Owned(check::count(inputs, wanted)),
+        Operand::Field(Field::EventCount(wanted)) => Observed::Owned(check::event_count(inputs, wanted)),
         Operand::Field(field) => Observed::Owned(value_of(field, inputs)),
     };
     operands.iter().map(&mut see).collect()
@@ -345,8 +315,70 @@ impl Ruling {
     }
 
     fn of(project: &Project, set: &PolicySet, facts: &[Fact<'_>], inputs: &Inputs<'_>) -> Self {
-        let _ = (project, set, facts, inputs, destinations(inputs));
-        Self { verdict: Verdict::Allow, ..Self::suspended() }
+        let outcome = set.run(inputs.signals.action.as_str(), facts);
+        let effects = outcome.matched.iter().filter(|matched| !matched.shadow);
+        let mut ruling = Self {
+            verdict: Verdict::Allow,
+            reasons: Vec::new(),
+            policy: None,
+            considered: outcome.matched.iter().map(considered).collect(),
+            effects: effects.filter_map(|matched| effect(project, matched.then, inputs)).collect(),
+            challenge: None,
+        };
+        let Some(winner) = outcome.winner() else { return ruling };
+        ruling.reasons = set.reasons(winner, facts);
+        ruling.policy = Some(PolicyRef { id: winner.id, name: winner.name.to_owned() });
+        match winner.then {
+            Then::Verdict(verdict) => ruling.verdict = *verdict,
+            Then::Challenge { verdict, config, kind } => match project.challenge_configs.get(config) {
+                Some(config) => {
+                    let (email, phone) = destinations(inputs);
+                    ruling.verdict = *verdict;
+                    let reasons = ruling.reasons.clone();
+                    ruling.challenge =
+                        Some(NewChallenge { config: config.clone(), kind: kind.clone(), email, phone, reasons });
+                }
+                // It was there when the policy was saved. Without it nobody can prove anything: the safe side.
+                None => {
+                    ruling.verdict = Verdict::Deny;
+                    ruling.reasons.push("challenge_config_missing".to_owned());
+                }
+            },
+            Then::AddToList { .. } | Then::RemoveFromList { .. } | Then::Tag { .. } => {}
+        }
+        ruling
+    }
+}
+
+fn considered(matched: &Matched<'_>) -> Considered {
+    let policy = PolicyRef { id: matched.id, name: matched.name.to_owned() };
+    Considered { policy, matched: true, shadow: matched.shadow }
+}
+
+/// What an effect comes to; nothing where the value that its list holds is not known.
+fn effect(project: &Project, then: &Then, inputs: &Inputs<'_>) -> Option<Effect> {
+    let value = |list: &str| {
+        let (_, kind) = project.lists.get(list)?;
+        let field = match kind {
+            ListKind::User => Field::UserExternalId,
+            ListKind::Ip => Field::Ip,
+            ListKind::Email => Field::UserEmail,
+            ListKind::EmailDomain => Field::EmailDomain,
+            ListKind::Fingerprint => Field::FingerprintId,
+            ListKind::Phone => Field::UserPhone,
+            ListKind::Device => Field::DeviceId,
+            ListKind::Country | ListKind::Asn => return None,
+        };
+        match value_of(&field, inputs) {
+            OwnedFact::Text(text) => canonical(*kind, &text).ok(),
+            _ => None,
+        }
+    };
+    match then {
+        Then::AddToList { list } => Some(Effect::AddToList { list: list.clone(), value: value(list)? }),
+        Then::RemoveFromList { list } => Some(Effect::RemoveFromList { list: list.clone(), value: value(list)? }),
+        Then::Tag { tag } => Some(Effect::Tag { tag: tag.clone() }),
+        Then::Verdict(_) | Then::Challenge { .. } => None,
     }
 }
 
@@ -424,7 +456,8 @@ fn remember(mut history: History, signals: &Signals, suspend: bool, moment: &Mom
         }
     }
     if signals.fingerprint.is_some() {
-        let print = history.fingerprint.get_or_insert_with(|| Fingerprint { user_count: 0, activity: Activity::default() });
+        let print =
+            history.fingerprint.get_or_insert_with(|| Fingerprint { user_count: 0, activity: Activity::default() });
         print.user_count = print.user_count.saturating_add(u32::from(first_on_fingerprint));
         print.activity.record(action, now);
     }

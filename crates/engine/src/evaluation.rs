@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    config::Environment,
+    environment::Environment,
     id::{ChallengeId, DeviceId, EvaluationId, PolicyId, UserId},
     signal::{Agent, FingerprintReading, Place},
     text::ActionName,

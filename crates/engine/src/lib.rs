@@ -8,15 +8,17 @@
 extern crate alloc;
 
 pub mod decide;
-pub mod evaluation;
 pub mod config;
 pub mod policy;
+pub mod evaluation;
 pub mod consume;
 pub mod challenge;
 pub mod check;
 pub mod field;
 pub mod history;
 pub mod signal;
+pub mod list;
+pub mod environment;
 pub mod fact;
 pub mod window;
 pub mod text;

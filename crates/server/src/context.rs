@@ -1,8 +1,8 @@
 //! What a handler may reach, and the two things that are never at hand elsewhere: the time and chance.
 
 use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+    Arc,
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 
 use countersign_engine::{
@@ -117,8 +117,8 @@ pub struct Inner {
     pub texts: Texts,
     /// Rung when a message was written, so that it leaves at once.
     pub message_written: tokio::sync::Notify,
-    /// Whether the server is on its way out, and why not ready.
-    pub draining: Mutex<bool>,
+    /// Whether the server is on its way out.
+    pub draining: AtomicBool,
 }
 
 impl std::ops::Deref for Ctx {

@@ -9,7 +9,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use arc_swap::ArcSwap;
 use countersign_engine::{
     challenge::ChallengeConfig,
-    config::{Environment, Key, List, Project, Settings},
+    config::{Key, Project, Settings},
+    environment::Environment,
+    list::List,
     id::{KeyId, ListId, PolicyId, ProjectId},
     policy::{Policy, PolicySet},
 };

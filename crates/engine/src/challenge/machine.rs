@@ -343,6 +343,11 @@ impl Challenge {
         next
     }
 
+    /// Whether another code may be sent, now or after the wait.
+    pub const fn can_send_again(&self) -> bool {
+        self.sends < MOST_SENDS
+    }
+
     /// Whether `browser` is the one that opened it first.
     pub fn is_bound_to(&self, browser: &[u8; 32]) -> bool {
         self.browser.is_some_and(|bound| bool::from(bound.ct_eq(browser)))

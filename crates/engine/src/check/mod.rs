@@ -6,7 +6,6 @@
 //! and nothing else; what it can't know is [`OwnedFact::Unknown`], never `false`.
 
 mod behaviour;
-pub(crate) use behaviour::count;
 mod device;
 mod email;
 mod identity;

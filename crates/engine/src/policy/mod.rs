@@ -1,26 +1,16 @@
-//! The policy language.
-use alloc::{string::String, vec::Vec};
-use serde::{Deserialize, Serialize};
-use crate::{config::Environment, fact::Fact, field::Field, id::PolicyId};
-/// x
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Policy { /// x
- pub name: String }
-/// x
-#[derive(Clone, Debug)]
-pub enum Operand { /// x
- Field(Field), /// x
- Member { /// x
- field: Field, /// x
- list: String } }
-/// x
-#[derive(Debug, Default)]
-pub struct PolicySet { operands: Vec<Operand> }
-impl PolicySet {
-    /// x
-    pub fn compile(_p: &[(PolicyId, Policy)], _e: Environment) -> Self { Self::default() }
-    /// x
-    pub fn operands(&self) -> &[Operand] { &self.operands }
-    /// x
-    pub fn run(&self, _action: &str, _facts: &[Fact<'_>]) {}
-}
+//! The policy language: a tree of conditions, written as JSON or as text, checked when saved, compiled once a revision.
+//!
+//! Policies are asked from the highest priority to the lowest. Every effect that matches is applied and evaluation goes
+//! on; the first verdict that matches wins and ends it; nothing matched means `allow`. Nothing here knows where values
+//! come from: whoever runs a [`PolicySet`] fills its operands.
+
+mod compile;
+mod document;
+pub mod syntax;
+mod tree;
+mod type_check;
+
+pub use compile::{Matched, Operand, Outcome, PolicySet};
+pub use document::{Mode, Policy, Then};
+pub use tree::{Comparison, Condition, Literal, MAX_COMPARISONS, MAX_DEPTH, Op, TreeError};
+pub use type_check::{Names, Problem, check};

@@ -119,7 +119,8 @@ fn settle(node: Node, spans: &mut Vec<Span>, depth: usize) -> Result<Condition, 
     if depth > MAX_DEPTH {
         return Err(format!("nested more than {MAX_DEPTH} levels deep"));
     }
-    let mut all = |parts: Vec<Node>| parts.into_iter().map(|part| settle(part, spans, depth + 1)).collect::<Result<Vec<_>, _>>();
+    let mut all =
+        |parts: Vec<Node>| parts.into_iter().map(|part| settle(part, spans, depth + 1)).collect::<Result<Vec<_>, _>>();
     Ok(match node {
         Node::Always(true) => Condition::All(Vec::new()),
         Node::Always(false) => Condition::Any(Vec::new()),
@@ -175,7 +176,8 @@ fn one_or(mut parts: Vec<Node>, group: fn(Vec<Node>) -> Node) -> Node {
 }
 
 fn negation(input: &mut Input<'_>) -> ModalResult<Node> {
-    let times: usize = repeat(0..=MAX_DEPTH, terminated(word("not"), space)).fold(|| 0, |n, ()| n + 1).parse_next(input)?;
+    let times: usize =
+        repeat(0..=MAX_DEPTH, terminated(word("not"), space)).fold(|| 0, |n, ()| n + 1).parse_next(input)?;
     let inner = primary.parse_next(input)?;
     Ok(if times == 0 { inner } else { Node::Not(times, Box::new(inner)) })
 }
@@ -183,15 +185,11 @@ fn negation(input: &mut Input<'_>) -> ModalResult<Node> {
 fn primary(input: &mut Input<'_>) -> ModalResult<Node> {
     let close = cut_err(')').context(StrContext::Expected(StrContextValue::CharLiteral(')')));
     let group = delimited(('(', space), cut_err(disjunction), (space, close));
-    let truth = alt((word("true").value(Node::Always(true)), word("false").value(Node::Always(false))));
-    alt((group, truth_alone(truth), comparison))
+    let truth = alt((word("true").map(|()| Node::Always(true)), word("false").map(|()| Node::Always(false))));
+    alt((group, truth, comparison))
         .context(StrContext::Label("condition"))
         .context(StrContext::Expected(StrContextValue::Description("a field, `not` or `(`")))
         .parse_next(input)
-}
-
-fn truth_alone<'a>(mut truth: impl Parser<Input<'a>, Node, winnow::error::ErrMode<winnow::error::ContextError>>) -> impl FnMut(&mut Input<'a>) -> ModalResult<Node> {
-    move |input| truth.parse_next(input)
 }
 
 fn comparison(input: &mut Input<'_>) -> ModalResult<Node> {
@@ -202,23 +200,30 @@ fn comparison(input: &mut Input<'_>) -> ModalResult<Node> {
 
 fn field(input: &mut Input<'_>) -> ModalResult<String> {
     let quoted = delimited('`', take_while(1.., |c: char| c != '`'), cut_err('`'));
-    let plain = take_while(1.., is_name).verify(|name: &str| name.starts_with(|c: char| c.is_ascii_alphabetic()) && !is_keyword(name));
+    let plain = take_while(1.., is_name)
+        .verify(|name: &str| name.starts_with(|c: char| c.is_ascii_alphabetic()) && !is_keyword(name));
     alt((quoted, plain)).map(str::to_owned).parse_next(input)
 }
 
 fn is_keyword(word: &str) -> bool {
-    matches!(word, "and" | "or" | "not" | "true" | "false" | "exists") || Op::ALL.iter().any(|(_, _, sign)| *sign == word)
+    matches!(word, "and" | "or" | "not" | "true" | "false" | "exists")
+        || Op::ALL.iter().any(|(_, _, sign)| *sign == word)
 }
 
 fn relation(input: &mut Input<'_>) -> ModalResult<(Op, Literal)> {
     let missing = (word("not"), space, word("exists")).value((Op::Exists, Literal::Bool(false)));
     let there = word("exists").value((Op::Exists, Literal::Bool(true)));
-    let value = || cut_err(literal).context(StrContext::Expected(StrContextValue::Description("a value: true, false, a number, \"text\" or [a list]")));
+    let value = || {
+        cut_err(literal).context(StrContext::Expected(StrContextValue::Description(
+            "a value: true, false, a number, \"text\" or [a list]",
+        )))
+    };
     alt((missing, there, (operator, preceded(space, value())))).parse_next(input)
 }
 
 fn operator(input: &mut Input<'_>) -> ModalResult<Op> {
-    let negated = preceded((word("not"), space), alt((word("in_list").value(Op::NotInList), word("in").value(Op::NotIn))));
+    let negated =
+        preceded((word("not"), space), alt((word("in_list").value(Op::NotInList), word("in").value(Op::NotIn))));
     let signs = alt((
         "!=".value(Op::Ne),
         ">=".value(Op::Gte),
@@ -277,7 +282,11 @@ fn text(input: &mut Input<'_>) -> ModalResult<String> {
 }
 
 fn wrong_escape(input: &mut Input<'_>) -> ModalResult<String> {
-    preceded('\\', cut_err(fail.context(StrContext::Expected(StrContextValue::Description("one of \\\" \\\\ \\n \\t \\r"))))).parse_next(input)
+    preceded(
+        '\\',
+        cut_err(fail.context(StrContext::Expected(StrContextValue::Description("one of \\\" \\\\ \\n \\t \\r")))),
+    )
+    .parse_next(input)
 }
 
 /// Writes a condition: one line, no parenthesis that could be left out.

@@ -195,7 +195,8 @@ fn compare(map: &serde_json::Map<String, Value>, path: &str) -> Result<Compariso
     let text = |key: &str| map.get(key).and_then(Value::as_str).ok_or_else(|| wrong(path, SHAPE));
     let (field, name) = (text("field")?, text("op")?);
     let names = || Op::ALL.map(|(_, name, _)| name).join(", ");
-    let op = Op::parse(name).ok_or_else(|| wrong(&format!("{path}/op"), format!("`{name}` is no operator; there are {}", names())))?;
+    let op = Op::parse(name)
+        .ok_or_else(|| wrong(&format!("{path}/op"), format!("`{name}` is no operator; there are {}", names())))?;
     let at = format!("{path}/value");
     let value = map.get("value").ok_or_else(|| wrong(path, SHAPE)).and_then(|value| literal(value, &at))?;
     Ok(Comparison { field: field.to_owned(), op, value })
@@ -205,7 +206,9 @@ fn literal(value: &Value, path: &str) -> Result<Literal, TreeError> {
     match value {
         Value::Bool(b) => Ok(Literal::Bool(*b)),
         Value::String(s) => Ok(Literal::Text(s.clone())),
-        Value::Number(n) => n.as_f64().filter(|n| n.is_finite()).map(Literal::Number).ok_or_else(|| wrong(path, "not a finite number")),
+        Value::Number(n) => {
+            n.as_f64().filter(|n| n.is_finite()).map(Literal::Number).ok_or_else(|| wrong(path, "not a finite number"))
+        }
         Value::Array(values) => {
             let values = values.iter().enumerate().map(|(i, value)| match value {
                 Value::Array(_) => Err(wrong(&format!("{path}/{i}"), "a list can't hold lists")),
@@ -255,7 +258,9 @@ impl<'de> Deserialize<'de> for Condition {
     /// The JSON form, or a text in the syntax of [`super::syntax`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
-            Value::String(text) => super::syntax::parse(&text).map(|parsed| parsed.condition).map_err(|e| de::Error::custom(e.to_string())),
+            Value::String(text) => {
+                super::syntax::parse(&text).map(|parsed| parsed.condition).map_err(|e| de::Error::custom(e.to_string()))
+            }
             value => Self::from_json(&value).map_err(de::Error::custom),
         }
     }

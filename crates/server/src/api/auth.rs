@@ -1,7 +1,7 @@
 //! Who calls: a browser with a client id from an allowed origin, or the site's server with its secret.
 
 use axum::http::{HeaderMap, header};
-use countersign_engine::{config::Environment, text::Origin};
+use countersign_engine::{environment::Environment, text::Origin};
 
 use super::problem::{self, Problem};
 use crate::{

@@ -36,6 +36,8 @@ macro_rules! problems {
 problems! {
     INVALID_JSON = "invalid_json", BAD_REQUEST, "The body is not valid JSON",
         "Send one JSON object, encoded in UTF-8.";
+    INVALID_FORM = "invalid_form", BAD_REQUEST, "The request can't be read",
+        "Send what the API reference describes for this path, in its content type.";
     INVALID_FIELD = "invalid_field", BAD_REQUEST, "A field has a value that it can't have",
         "`pointer` names the field and `detail` says what it takes.";
     UNKNOWN_FIELD = "unknown_field", BAD_REQUEST, "The body has a field that is not known here",

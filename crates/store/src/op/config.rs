@@ -6,13 +6,11 @@ use crate::{Operation, Row, Sql, StoreError, Tx};
 
 static PROJECTS: Sql = Sql::same("SELECT project_id, slug, revision FROM projects ORDER BY project_id");
 static PROJECT: Sql = Sql::same("SELECT slug, revision FROM projects WHERE project_id = $1");
-static INSERT_PROJECT: Sql = Sql::same(
-    "INSERT INTO projects (project_id, slug, revision, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)",
-);
+static INSERT_PROJECT: Sql =
+    Sql::same("INSERT INTO projects (project_id, slug, revision, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)");
 // The guard: whoever changes the project from the revision that they saw is the one whose changes count.
-static BUMP: Sql = Sql::same(
-    "UPDATE projects SET revision = $1, updated_at = $2 WHERE project_id = $3 AND revision = $4",
-);
+static BUMP: Sql =
+    Sql::same("UPDATE projects SET revision = $1, updated_at = $2 WHERE project_id = $3 AND revision = $4");
 static DOCUMENTS: Sql = Sql::same(
     "SELECT d.kind, d.document_id, d.revision, d.name, d.body, d.author, d.created_at FROM documents d \
      WHERE d.project_id = $1 AND d.body IS NOT NULL AND d.revision = (SELECT max(x.revision) FROM documents x \
@@ -78,7 +76,11 @@ impl Operation for ReadProjects {
         let rows = tx.read(&PROJECTS, &[]).await?;
         rows.iter()
             .map(|row| {
-                Ok(ProjectRow { id: ProjectId::from_bytes(row.id(0)?), slug: row.text(1)?.to_owned(), revision: row.int(2)? })
+                Ok(ProjectRow {
+                    id: ProjectId::from_bytes(row.id(0)?),
+                    slug: row.text(1)?.to_owned(),
+                    revision: row.int(2)?,
+                })
             })
             .collect()
     }
@@ -174,12 +176,10 @@ impl Operation for ChangeProject {
                     return Ok(Err(Stale));
                 }
             }
-            tx.claim(&INSERT_PROJECT, &[
-                (&project).into(),
-                self.slug.as_str().into(),
-                revision.into(),
-                self.now.millis().into(),
-            ])
+            tx.claim(
+                &INSERT_PROJECT,
+                &[(&project).into(), self.slug.as_str().into(), revision.into(), self.now.millis().into()],
+            )
             .await?;
         } else {
             let params = [revision.into(), self.now.millis().into(), (&project).into(), self.base.into()];
@@ -188,16 +188,19 @@ impl Operation for ChangeProject {
             }
         }
         for change in &self.changes {
-            tx.write(&INSERT_DOCUMENT, &[
-                (&project).into(),
-                change.kind.as_str().into(),
-                (&change.id).into(),
-                revision.into(),
-                change.name.as_str().into(),
-                change.body.as_deref().into(),
-                self.author.as_str().into(),
-                self.now.millis().into(),
-            ]);
+            tx.write(
+                &INSERT_DOCUMENT,
+                &[
+                    (&project).into(),
+                    change.kind.as_str().into(),
+                    (&change.id).into(),
+                    revision.into(),
+                    change.name.as_str().into(),
+                    change.body.as_deref().into(),
+                    self.author.as_str().into(),
+                    self.now.millis().into(),
+                ],
+            );
         }
         Ok(Ok(revision))
     }

@@ -65,7 +65,8 @@ impl Operation for Consume {
         // A repeat of the call that claimed it is judged as that call was: as if it were not claimed yet.
         let repeated = self.repeats(&stored);
         let first_claimed = stored.consumed_at;
-        let (judged_at, consumed_at) = if repeated { (first_claimed.unwrap_or(self.now), None) } else { (self.now, first_claimed) };
+        let (judged_at, consumed_at) =
+            if repeated { (first_claimed.unwrap_or(self.now), None) } else { (self.now, first_claimed) };
         match self.judge(&stored, challenge.as_ref(), consumed_at, judged_at) {
             consume::Consume::AlreadyConsumed => Ok(ConsumeOutcome::AlreadyConsumed(first_claimed.unwrap_or(self.now))),
             consume::Consume::Mismatch(fields) => Ok(ConsumeOutcome::Mismatch(fields)),

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use countersign_engine::{
-    config::{Environment, Project},
+    config::Project,
     decide::{self, Decision, Lookup, Subjects},
+    environment::Environment,
     evaluation::{Effect, Evaluation},
     history::{Fingerprint, History},
     id::BrowserId,
@@ -19,11 +20,7 @@ pub use countersign_engine::decide::Moment;
 
 use crate::{
     Operation, StoreError, Tx, op,
-    row::{
-        self,
-        subject::Subject,
-        user::UserRef,
-    },
+    row::{self, subject::Subject, user::UserRef},
 };
 
 /// Evaluates one action.
@@ -164,7 +161,8 @@ impl Evaluate {
         let (project, now) = (self.project.id.to_bytes(), self.moment.now);
         let Subjects { network, fingerprint, email_domain } = Subjects::of(&self.signals);
         let after = &decision.after;
-        let counted = |activity: &countersign_engine::window::Activity| Subject { user_count: 0, activity: activity.clone() };
+        let counted =
+            |activity: &countersign_engine::window::Activity| Subject { user_count: 0, activity: activity.clone() };
         if let Some(key) = network {
             row::subject::save(tx, &project, "ip", &key, &counted(&after.ip), now);
         }

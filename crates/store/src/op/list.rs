@@ -84,14 +84,17 @@ impl Operation for ChangeListEntries {
     async fn run<T: Tx>(&self, tx: &T) -> Result<(), StoreError> {
         let (project, list) = (self.project.to_bytes(), self.list.to_bytes());
         for entry in &self.add {
-            tx.write(&SAVE, &[
-                (&project).into(),
-                (&list).into(),
-                entry.value.as_str().into(),
-                entry.note.as_deref().into(),
-                entry.expires_at.map(Timestamp::millis).into(),
-                self.now.millis().into(),
-            ]);
+            tx.write(
+                &SAVE,
+                &[
+                    (&project).into(),
+                    (&list).into(),
+                    entry.value.as_str().into(),
+                    entry.note.as_deref().into(),
+                    entry.expires_at.map(Timestamp::millis).into(),
+                    self.now.millis().into(),
+                ],
+            );
         }
         for value in &self.remove {
             remove(tx, &project, self.list, value);

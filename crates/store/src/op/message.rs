@@ -22,9 +22,8 @@ static DUE: Sql = Sql::each(
     "SELECT project_id, message_id, challenge_id, send, sealed, attempts FROM messages WHERE run_at <= $1 \
      ORDER BY run_at LIMIT 32 FOR UPDATE SKIP LOCKED",
 );
-static LEASE: Sql = Sql::same(
-    "UPDATE messages SET run_at = $1, attempts = attempts + 1 WHERE project_id = $2 AND message_id = $3",
-);
+static LEASE: Sql =
+    Sql::same("UPDATE messages SET run_at = $1, attempts = attempts + 1 WHERE project_id = $2 AND message_id = $3");
 static DELETE: Sql = Sql::same("DELETE FROM messages WHERE project_id = $1 AND message_id = $2");
 static RETRY: Sql = Sql::same("UPDATE messages SET run_at = $1 WHERE project_id = $2 AND message_id = $3");
 
@@ -53,14 +52,17 @@ pub(crate) fn insert<T: Tx>(
     (challenge, send): (ChallengeId, u32),
     now: Timestamp,
 ) {
-    tx.write(&INSERT, &[
-        project.into(),
-        (&message.id.to_bytes()).into(),
-        (&challenge.to_bytes()).into(),
-        i64::from(send).into(),
-        message.sealed.as_slice().into(),
-        now.millis().into(),
-    ]);
+    tx.write(
+        &INSERT,
+        &[
+            project.into(),
+            (&message.id.to_bytes()).into(),
+            (&challenge.to_bytes()).into(),
+            i64::from(send).into(),
+            message.sealed.as_slice().into(),
+            now.millis().into(),
+        ],
+    );
 }
 
 /// A message whose time has come, with what is needed to write it.
@@ -109,7 +111,10 @@ impl Operation for ClaimMessages {
             let wanted = challenge.as_ref().is_some_and(|c| c.ended_at().is_none() && c.sends == send);
             match (challenge, evaluation) {
                 (Some(challenge), Some(evaluation)) if wanted => {
-                    tx.write(&LEASE, &[self.now.plus(self.lease).millis().into(), (&project).into(), (&message).into()]);
+                    tx.write(
+                        &LEASE,
+                        &[self.now.plus(self.lease).millis().into(), (&project).into(), (&message).into()],
+                    );
                     due.push(DueMessage {
                         project: ProjectId::from_bytes(project),
                         id: MessageId::from_bytes(message),

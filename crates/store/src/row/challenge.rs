@@ -29,13 +29,16 @@ pub(crate) const ALL: &[&Sql] = &[&SAVE, &READ, &OPEN, &SAVE_OPEN];
 /// Writes a challenge.
 pub(crate) fn save<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge) -> Result<(), StoreError> {
     let body = to_json(challenge, "challenge")?;
-    tx.write(&SAVE, &[
-        project.into(),
-        (&challenge.id.to_bytes()).into(),
-        (&challenge.evaluation_id.to_bytes()).into(),
-        body.as_str().into(),
-        challenge.updated_at.millis().into(),
-    ]);
+    tx.write(
+        &SAVE,
+        &[
+            project.into(),
+            (&challenge.id.to_bytes()).into(),
+            (&challenge.evaluation_id.to_bytes()).into(),
+            body.as_str().into(),
+            challenge.updated_at.millis().into(),
+        ],
+    );
     Ok(())
 }
 

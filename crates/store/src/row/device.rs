@@ -18,10 +18,12 @@ macro_rules! device_columns {
 
 // The attached ones that were used lately (at most 100, the newest), and this browser's own even if it is not attached.
 static OF_USER: Sql = Sql::same(concat!(
-    "SELECT * FROM (SELECT ", device_columns!(),
+    "SELECT * FROM (SELECT ",
+    device_columns!(),
     " FROM devices d WHERE d.project_id = $1 AND d.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND \
      kind = $2 AND ref = $3) AND d.attached = 1 AND d.last_seen_at >= $4 ORDER BY d.last_seen_at DESC LIMIT 100) a \
-     UNION SELECT ", device_columns!(),
+     UNION SELECT ",
+    device_columns!(),
     " FROM devices d WHERE d.project_id = $1 AND d.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND \
      kind = $2 AND ref = $3) AND d.browser_id = $5"
 ));
@@ -38,9 +40,8 @@ static ATTACH: Sql = Sql::same(
     "UPDATE devices SET attached = 1, attached_at = $1, last_seen_at = CASE WHEN $1 > last_seen_at THEN $1 ELSE last_seen_at END \
      WHERE project_id = $2 AND user_id = $3 AND browser_id = $4 AND attached = 0",
 );
-static DETACH: Sql = Sql::same(
-    "UPDATE devices SET attached = 0 WHERE project_id = $1 AND user_id = $2 AND device_id = $3",
-);
+static DETACH: Sql =
+    Sql::same("UPDATE devices SET attached = 0 WHERE project_id = $1 AND user_id = $2 AND device_id = $3");
 static LIST: Sql = Sql::same(
     "SELECT device_id, fingerprint_id, device_type, agent, attached, attached_at, created_at, last_seen_at FROM devices \
      WHERE project_id = $1 AND user_id = $2 AND attached_at IS NOT NULL ORDER BY last_seen_at DESC LIMIT 200",
@@ -81,19 +82,22 @@ pub(crate) fn save<T: Tx>(
 ) -> Result<(), StoreError> {
     let agent = to_json(agent, "device agent")?;
     let fingerprint = device.fingerprint.map(FingerprintId::to_bytes);
-    tx.write(&SAVE, &[
-        project.into(),
-        (&user.to_bytes()).into(),
-        (&device.browser.to_bytes()).into(),
-        (&device.id.to_bytes()).into(),
-        fingerprint.as_ref().map_or(Value::Null, Into::into),
-        device.device_type.map(type_name).into(),
-        agent.as_str().into(),
-        device.attached.into(),
-        device.attached.then_some(seen.millis()).into(),
-        device.activity.to_bytes().as_slice().into(),
-        seen.millis().into(),
-    ]);
+    tx.write(
+        &SAVE,
+        &[
+            project.into(),
+            (&user.to_bytes()).into(),
+            (&device.browser.to_bytes()).into(),
+            (&device.id.to_bytes()).into(),
+            fingerprint.as_ref().map_or(Value::Null, Into::into),
+            device.device_type.map(type_name).into(),
+            agent.as_str().into(),
+            device.attached.into(),
+            device.attached.then_some(seen.millis()).into(),
+            device.activity.to_bytes().as_slice().into(),
+            seen.millis().into(),
+        ],
+    );
     Ok(())
 }
 

@@ -49,13 +49,16 @@ pub struct StoredEvaluation {
 pub(crate) fn insert<T: Tx>(tx: &T, project: &[u8; 16], evaluation: &Evaluation) -> Result<(), StoreError> {
     let body = to_json(evaluation, "evaluation")?;
     let challenge = evaluation.challenge_id.map(ChallengeId::to_bytes);
-    tx.write(&INSERT, &[
-        project.into(),
-        (&evaluation.id.to_bytes()).into(),
-        challenge.as_ref().map_or(Value::Null, Into::into),
-        body.as_str().into(),
-        evaluation.created_at.millis().into(),
-    ]);
+    tx.write(
+        &INSERT,
+        &[
+            project.into(),
+            (&evaluation.id.to_bytes()).into(),
+            challenge.as_ref().map_or(Value::Null, Into::into),
+            body.as_str().into(),
+            evaluation.created_at.millis().into(),
+        ],
+    );
     Ok(())
 }
 
@@ -94,9 +97,9 @@ pub(crate) fn label<T: Tx>(
 }
 
 fn decode(row: &Row) -> Result<StoredEvaluation, StoreError> {
-    let key = row.opt_bytes(2)?.map(|bytes| {
-        <[u8; 32]>::try_from(bytes).map_err(|_| StoreError::Corrupt { what: "idempotency key hash" })
-    });
+    let key = row
+        .opt_bytes(2)?
+        .map(|bytes| <[u8; 32]>::try_from(bytes).map_err(|_| StoreError::Corrupt { what: "idempotency key hash" }));
     Ok(StoredEvaluation {
         evaluation: json(row.text(0)?, "evaluation")?,
         consumed_at: row.opt_int(1)?.map(Timestamp::from_millis),

@@ -1,16 +1,12 @@
 //! Addresses, fingerprints, e-mail domains and send counters; and the links of users to the first two.
 
-use countersign_engine::{
-    history::Link,
-    id::UserId,
-    time::Timestamp,
-    window::Activity,
-};
+use countersign_engine::{history::Link, id::UserId, time::Timestamp, window::Activity};
 
 use super::{activity, user::UserRef};
 use crate::{Sql, StoreError, Tx};
 
-static READ: Sql = Sql::same("SELECT user_count, activity FROM subjects WHERE project_id = $1 AND kind = $2 AND key = $3");
+static READ: Sql =
+    Sql::same("SELECT user_count, activity FROM subjects WHERE project_id = $1 AND kind = $2 AND key = $3");
 static SAVE: Sql = Sql::same(
     "INSERT INTO subjects (project_id, kind, key, user_count, activity, first_seen_at, last_seen_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $6) \
@@ -29,9 +25,8 @@ static SAVE_LINK: Sql = Sql::same(
      last_seen_at = CASE WHEN excluded.last_seen_at > links.last_seen_at AND excluded.trusted >= links.trusted \
      THEN excluded.last_seen_at ELSE links.last_seen_at END",
 );
-static DISTRUST: Sql = Sql::same(
-    "UPDATE links SET trusted = 0 WHERE project_id = $1 AND user_id = $2 AND kind = $3 AND key = $4",
-);
+static DISTRUST: Sql =
+    Sql::same("UPDATE links SET trusted = 0 WHERE project_id = $1 AND user_id = $2 AND kind = $3 AND key = $4");
 
 pub(crate) const ALL: &[&Sql] = &[&READ, &SAVE, &LINK, &SAVE_LINK, &DISTRUST];
 
@@ -45,7 +40,12 @@ pub(crate) struct Subject {
 }
 
 /// The subject of that kind and key; `None` when never seen.
-pub(crate) async fn read<T: Tx>(tx: &T, project: &[u8; 16], kind: &str, key: &str) -> Result<Option<Subject>, StoreError> {
+pub(crate) async fn read<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    kind: &str,
+    key: &str,
+) -> Result<Option<Subject>, StoreError> {
     let rows = tx.read_locked(&READ, &[project.into(), kind.into(), key.into()]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(Subject {
@@ -57,14 +57,17 @@ pub(crate) async fn read<T: Tx>(tx: &T, project: &[u8; 16], kind: &str, key: &st
 /// Writes a subject.
 pub(crate) fn save<T: Tx>(tx: &T, project: &[u8; 16], kind: &str, key: &str, subject: &Subject, seen: Timestamp) {
     let activity = subject.activity.to_bytes();
-    tx.write(&SAVE, &[
-        project.into(),
-        kind.into(),
-        key.into(),
-        i64::from(subject.user_count).into(),
-        activity.as_slice().into(),
-        seen.millis().into(),
-    ]);
+    tx.write(
+        &SAVE,
+        &[
+            project.into(),
+            kind.into(),
+            key.into(),
+            i64::from(subject.user_count).into(),
+            activity.as_slice().into(),
+            seen.millis().into(),
+        ],
+    );
 }
 
 /// The link of the user that `by` refers to with an address or a fingerprint.
@@ -90,7 +93,10 @@ pub(crate) fn save_link<T: Tx>(
     seen: Timestamp,
 ) {
     let user = user.to_bytes();
-    tx.write(&SAVE_LINK, &[project.into(), (&user).into(), kind.into(), key.into(), trusted.into(), seen.millis().into()]);
+    tx.write(
+        &SAVE_LINK,
+        &[project.into(), (&user).into(), kind.into(), key.into(), trusted.into(), seen.millis().into()],
+    );
 }
 
 /// Takes trust back.

@@ -46,11 +46,13 @@ macro_rules! user_columns {
 }
 
 static BY_REF: Sql = Sql::same(concat!(
-    "SELECT ", user_columns!(),
+    "SELECT ",
+    user_columns!(),
     " FROM user_refs r JOIN users u ON u.project_id = r.project_id AND u.user_id = r.user_id \
      WHERE r.project_id = $1 AND r.kind = $2 AND r.ref = $3"
 ));
-static BY_ID: Sql = Sql::same(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.project_id = $1 AND u.user_id = $2"));
+static BY_ID: Sql =
+    Sql::same(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.project_id = $1 AND u.user_id = $2"));
 static SAVE: Sql = Sql::same(
     "INSERT INTO users (project_id, user_id, external_id, email, phone, verified_email, verified_phone, metadata, \
      user_groups, suspended_at, skipped, activity, created_at, last_seen_at) \
@@ -88,22 +90,25 @@ pub(crate) async fn by_id<T: Tx>(tx: &T, project: &[u8; 16], user: UserId) -> Re
 pub(crate) fn save<T: Tx>(tx: &T, project: &[u8; 16], user: &User, seen: Timestamp) -> Result<(), StoreError> {
     let metadata = to_json(&user.metadata, "user metadata")?;
     let groups = to_json(&user.groups, "user groups")?;
-    tx.write(&SAVE, &[
-        project.into(),
-        (&user.id.to_bytes()).into(),
-        user.external_id.as_ref().map(ExternalId::as_str).into(),
-        user.email.as_ref().map(Email::as_str).into(),
-        user.phone.as_ref().map(Phone::as_str).into(),
-        user.verified_email.as_ref().map(Email::as_str).into(),
-        user.verified_phone.as_ref().map(Phone::as_str).into(),
-        metadata.as_str().into(),
-        groups.as_str().into(),
-        user.suspended_at.map(Timestamp::millis).into(),
-        i64::from(user.skipped).into(),
-        user.activity.to_bytes().as_slice().into(),
-        user.created_at.millis().into(),
-        seen.millis().into(),
-    ]);
+    tx.write(
+        &SAVE,
+        &[
+            project.into(),
+            (&user.id.to_bytes()).into(),
+            user.external_id.as_ref().map(ExternalId::as_str).into(),
+            user.email.as_ref().map(Email::as_str).into(),
+            user.phone.as_ref().map(Phone::as_str).into(),
+            user.verified_email.as_ref().map(Email::as_str).into(),
+            user.verified_phone.as_ref().map(Phone::as_str).into(),
+            metadata.as_str().into(),
+            groups.as_str().into(),
+            user.suspended_at.map(Timestamp::millis).into(),
+            i64::from(user.skipped).into(),
+            user.activity.to_bytes().as_slice().into(),
+            user.created_at.millis().into(),
+            seen.millis().into(),
+        ],
+    );
     Ok(())
 }
 

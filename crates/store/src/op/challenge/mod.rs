@@ -53,12 +53,7 @@ impl Operation for ChallengeById {
 }
 
 /// What a passed challenge makes true: the address is proven, and what the evaluation came with becomes familiar.
-async fn complete<T: Tx>(
-    tx: &T,
-    project: &[u8; 16],
-    challenge: &Challenge,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn complete<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge, now: Timestamp) -> Result<(), StoreError> {
     if challenge.status() != Status::Completed {
         return Ok(());
     }

@@ -87,7 +87,8 @@ impl SendCode {
                 let subject = row::subject::read(tx, project, kind(limit.scope), &key).await?.unwrap_or_default();
                 counters.push((limit.scope, key, subject));
             }
-            let full = counters.iter().find(|(scope, ..)| *scope == limit.scope).and_then(|(.., s)| self.full_until(s, limit));
+            let full =
+                counters.iter().find(|(scope, ..)| *scope == limit.scope).and_then(|(.., s)| self.full_until(s, limit));
             if let Some(until) = full {
                 return Ok(Some(SendRefusal::Limit { scope: limit.scope, until }));
             }

@@ -116,10 +116,18 @@ impl Operation for ReportChallenge {
     async fn run<T: Tx>(&self, tx: &T) -> Result<StepOutcome, StoreError> {
         let Self { project, id, now } = *self;
         let outcome = take(tx, (project, id, now), |challenge| challenge.report(now)).await?;
-        let (StepOutcome::Done(challenge, ()) | StepOutcome::Refused(challenge, _)) = &outcome else { return Ok(outcome) };
+        let (StepOutcome::Done(challenge, ()) | StepOutcome::Refused(challenge, _)) = &outcome else {
+            return Ok(outcome);
+        };
         let project = project.to_bytes();
         if let Some(stored) = row::evaluation::read(tx, &project, challenge.evaluation_id).await? {
-            row::evaluation::label(tx, &project, stored.evaluation.id, ("fraud", Some("reported from the message")), now);
+            row::evaluation::label(
+                tx,
+                &project,
+                stored.evaluation.id,
+                ("fraud", Some("reported from the message")),
+                now,
+            );
             distrust(tx, &project, &stored);
         }
         Ok(outcome)
