@@ -65,7 +65,9 @@ pub async fn run(options: DemoOptions) -> Result<(), String> {
         });
         println!("{line}");
     } else {
-        println!("Countersign is ready.\n\n  shop    {shop_url}   start here\n  inbox   {inbox_url}   mail and SMS arrive here\n  server  {base_url}\n\nCtrl-C ends it.");
+        println!(
+            "Countersign is ready.\n\n  shop    {shop_url}   start here\n  inbox   {inbox_url}   mail and SMS arrive here\n  server  {base_url}\n\nCtrl-C ends it."
+        );
     }
     let served = server.serve(listeners.server, stopped()).await;
     shop.stop().await;
@@ -92,7 +94,8 @@ impl Data {
                 Ok(Self { path: path.to_owned(), _temporary: None })
             }
             None => {
-                let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder can be made: {error}"))?;
+                let folder =
+                    tempfile::tempdir().map_err(|error| format!("no temporary folder can be made: {error}"))?;
                 Ok(Self { path: folder.path().to_owned(), _temporary: Some(folder) })
             }
         }

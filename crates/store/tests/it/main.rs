@@ -9,4 +9,5 @@ mod crash;
 mod operation;
 mod opening;
 mod processes;
+mod product;
 mod sqlite;
