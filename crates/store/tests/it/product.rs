@@ -17,8 +17,8 @@ use countersign_engine::{
 use countersign_store::{
     SqliteOptions, Store,
     op::{
-        self, AttemptCode, ChallengeById, ChallengeStep, Consume, ConsumeOutcome, Evaluate, Evaluated, Moment, NewMessage,
-        OpenChallenge, SendCode, StepOutcome,
+        self, AttemptCode, ChallengeById, ChallengeStep, Consume, ConsumeOutcome, Evaluate, Evaluated, Moment,
+        NewMessage, OpenChallenge, SendCode, StepOutcome,
     },
 };
 use futures_util::future::join_all;
@@ -45,7 +45,8 @@ fn moment(n: u64) -> Moment {
 
 fn project(policies: &str) -> Arc<Project> {
     let policies: Vec<Policy> = serde_json::from_str(policies).unwrap();
-    let policies: Vec<_> = policies.into_iter().enumerate().map(|(i, p)| (PolicyId::new(1, random(i as u64)), p)).collect();
+    let policies: Vec<_> =
+        policies.into_iter().enumerate().map(|(i, p)| (PolicyId::new(1, random(i as u64)), p)).collect();
     let config = serde_json::json!({"name": "email", "success_url": "https://shop.example/verified"});
     Arc::new(Project {
         id: ProjectId::new(1, random(1)),
@@ -82,7 +83,8 @@ fn signals(action: &str, user: &str, browser: u64) -> Signals {
 }
 
 async fn evaluate(store: &Store, project: &Arc<Project>, signals: Signals, n: u64) -> Evaluated {
-    let op = Evaluate { project: Arc::clone(project), environment: Environment::Development, signals, moment: moment(n) };
+    let op =
+        Evaluate { project: Arc::clone(project), environment: Environment::Development, signals, moment: moment(n) };
     store.run(op).await.unwrap()
 }
 
@@ -92,7 +94,8 @@ fn open() -> (tempfile::TempDir, Store) {
     (folder, store)
 }
 
-const CAP: &str = r#"[{"name":"cap","environment":"development","actions":["access"],"when":"device_count > 3","then":"deny"}]"#;
+const CAP: &str =
+    r#"[{"name":"cap","environment":"development","actions":["access"],"when":"device_count > 3","then":"deny"}]"#;
 const CHALLENGE: &str = r#"[{"name":"challenge","environment":"development","then":{"verdict":"challenge","challenge_config":"email","type":"account_takeover"}}]"#;
 
 #[tokio::test]
@@ -122,7 +125,8 @@ async fn of_a_thousand_consumes_one_wins() {
     let (_folder, store) = open();
     let project = project("[]");
     let id = evaluate(&store, &project, signals("login", "u1", 1), 1).await.evaluation.id;
-    let consume = || Consume { project: project.id, id, expect: Expect::default(), key: None, window_minutes: 60, now: NOW };
+    let consume =
+        || Consume { project: project.id, id, expect: Expect::default(), key: None, window_minutes: 60, now: NOW };
     let outcomes = join_all((0..1_000).map(|_| store.run(consume()))).await;
     let won = outcomes.iter().filter(|o| matches!(o, Ok(ConsumeOutcome::Claimed(_)))).count();
     let lost = outcomes.iter().filter(|o| matches!(o, Ok(ConsumeOutcome::AlreadyConsumed(_)))).count();
