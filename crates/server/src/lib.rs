@@ -124,6 +124,7 @@ impl Server {
             .merge(challenge::routes())
             .merge(health::routes())
             .route("/assets/{name}", get(static_files::asset))
+            .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
             .route("/js/v3/client.js", get(static_files::sdk_classic))
             .route("/js/v3/client.mjs", get(static_files::sdk_module))
             .fallback(not_found)
