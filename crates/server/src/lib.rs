@@ -1,6 +1,5 @@
 //! Talks.
 
 pub mod challenge;
-pub mod message;
 pub mod page;
 pub mod texts;

@@ -49,8 +49,14 @@ impl<'t> Speech<'t> {
     /// The text under `key`, with one fact more than the page has.
     pub fn text_with(&self, key: &str, name: &'static str, value: impl Into<FluentValue<'static>>) -> String {
         let mut facts: FluentArgs<'_> = self.facts.iter().map(|(known, value)| (known.to_owned(), value.clone())).collect();
+        let value: FluentValue<'static> = value.into();
         facts.set(name, value);
         self.voice.text(key, &facts)
+    }
+
+    /// The text under `key`, with these facts instead of the page's.
+    pub fn text_of(&self, key: &str, facts: &FluentArgs<'_>) -> String {
+        self.voice.text(key, facts)
     }
 
     /// The text under `key`, parted where it says `{ $value }`.
