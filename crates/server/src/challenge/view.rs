@@ -21,6 +21,7 @@ use std::fmt;
 use url::Url;
 
 pub use self::mask::{mask_email, mask_phone};
+pub(crate) use self::render::tell;
 pub use self::render::render;
 pub use self::state::{
     Choice, Choose, EnterCode, NextChannel, Notice, OtherWay, PhoneNeeded, PhoneTrouble, ReportAsk, State,
