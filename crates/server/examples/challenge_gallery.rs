@@ -31,11 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A light accent on a dark ground: the hardest case for contrast.
 fn branded(folder: &std::path::Path, texts: &Texts) -> Result<(), Box<dyn Error>> {
     let mut context = samples::context();
-    context.appearance = Appearance {
-        accent: Some("#ffd400".parse()?),
-        background: Some("#1d2b4f".parse()?),
-        ..Appearance::default()
-    };
+    context.appearance =
+        Appearance { accent: Some("#ffd400".parse()?), background: Some("#1d2b4f".parse()?), ..Appearance::default() };
     let own = folder.join("challenge").join(&context.challenge_id);
     fs::create_dir_all(&own)?;
     fs::write(own.join("appearance.css"), appearance_css(&context.appearance))?;

@@ -21,8 +21,8 @@ use std::fmt;
 use url::Url;
 
 pub use self::mask::{mask_email, mask_phone};
-pub(crate) use self::render::tell;
 pub use self::render::render;
+pub(crate) use self::render::tell;
 pub use self::state::{
     Choice, Choose, EnterCode, NextChannel, Notice, OtherWay, PhoneNeeded, PhoneTrouble, ReportAsk, State,
 };
@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn a_code_is_read_however_it_is_typed() {
-        for typed in ["123456", " 123 456 ", "123-456", "١٢٣٤٥٦", "۱۲۳۴۵۶", "１２３４５６", "Shop: 123456."] {
+        for typed in ["123456", " 123 456 ", "123-456", "١٢٣٤٥٦", "۱۲۳۴۵۶", "１２３４５６", "Shop: 123456."]
+        {
             assert_eq!(typed_code(typed), "123456", "{typed}");
         }
         assert_eq!(typed_code("letters"), "");

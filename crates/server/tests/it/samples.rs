@@ -105,7 +105,10 @@ fn asking() -> Vec<(&'static str, Context, State)> {
 
 fn entering() -> Vec<(&'static str, Context, State)> {
     let with = |notice, attempts_left| EnterCode { notice: Some(notice), attempts_left, ..enter_code() };
-    let sms = EnterCode { channel: Channel::Sms, address: "•••• 78".into(), length: 8, resend_in: None, ..enter_code() };
+    let sms =
+        EnterCode {
+            channel: Channel::Sms, address: "•••• 78".into(), length: 8, resend_in: None, ..enter_code()
+        };
     let typed = EnterCode { other_way: Some(OtherWay::Phone), resend_in: Some(0), attempts_left: 3, ..enter_code() };
     let codes = [
         ("enter-code", enter_code()),

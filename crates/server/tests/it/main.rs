@@ -1,0 +1,6 @@
+//! What the server shows and sends, from outside.
+
+mod messages;
+mod pages;
+mod samples;
+mod texts;
