@@ -9,7 +9,7 @@ use countersign_server::page::appearance::{Appearance, appearance_css};
 use countersign_server::page::assets::{CHALLENGE_CSS, CHALLENGE_JS, TOKENS_CSS};
 use countersign_server::texts::Texts;
 
-#[path = "../tests/it/samples.rs"]
+#[path = "../tests/render/samples.rs"]
 #[expect(clippy::unwrap_used, reason = "samples are constants")]
 mod samples;
 

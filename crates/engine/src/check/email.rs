@@ -1,0 +1,26 @@
+//! Checks of the e-mail address.
+
+use super::Inputs;
+use crate::{fact::OwnedFact, text::Email};
+
+pub(super) fn email_is_invalid(inputs: &Inputs<'_>) -> OwnedFact {
+    inputs.signals.email.as_ref().map(|email| email.valid().is_none()).into()
+}
+
+pub(super) fn email_is_webmail(inputs: &Inputs<'_>) -> OwnedFact {
+    inputs.signals.valid_email().and(inputs.signals.email_is_webmail).into()
+}
+
+pub(super) fn is_email_verified(inputs: &Inputs<'_>) -> OwnedFact {
+    let user = inputs.history.user.as_ref();
+    // What the browser claims must itself be the verified address; without a claim the one on file is meant.
+    let address = match &inputs.signals.email {
+        Some(claimed) => claimed.valid(),
+        None => user.and_then(|user| user.email.as_ref()),
+    };
+    if address.is_none() && inputs.signals.email.is_none() {
+        return OwnedFact::Unknown;
+    }
+    let verified = user.and_then(|user| user.verified_email.as_ref()).map(Email::key);
+    (verified.is_some() && verified == address.map(Email::key)).into()
+}

@@ -1,0 +1,496 @@
+//! The decision: from what was measured and what was remembered to a verdict and everything that follows from it.
+//!
+//! Total and deterministic: the same arguments give the same [`Decision`], and no argument makes it fail. It is called by
+//! the live path, and by whatever replays recorded evaluations.
+
+use alloc::{
+    borrow::ToOwned,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    challenge::{Challenge, NewChallenge},
+    check::{self, CHECKS, Inputs},
+    config::Project,
+    environment::Environment,
+    evaluation::{Considered, Effect, EvaluatedUser, Evaluation, PolicyRef, Verdict},
+    fact::{Fact, OwnedFact},
+    field::Field,
+    history::{Device, Fingerprint, History, User},
+    id::{BrowserId, ChallengeId, DeviceId, EvaluationId, ListId, UserId},
+    list::{ListKind, candidates, canonical},
+    policy::{Matched, Operand, PolicySet, Then},
+    signal::Signals,
+    text::{Contact, Email, Metadata, Phone},
+    time::Timestamp,
+    window::Activity,
+};
+
+/// All the time and chance of one request, drawn once, as values.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Now.
+    pub now: Timestamp,
+    /// The id of the evaluation.
+    pub evaluation_id: EvaluationId,
+    /// The id of the challenge, if one is asked for.
+    pub challenge_id: ChallengeId,
+    /// The id of the user, if new.
+    pub user_id: UserId,
+    /// The id of the device, if new.
+    pub device_id: DeviceId,
+}
+
+/// The keys that a request's history is found under.
+#[derive(Clone, Debug)]
+pub struct Subjects {
+    /// The address: see [`Signals::network`].
+    pub network: Option<String>,
+    /// The fingerprint.
+    pub fingerprint: Option<String>,
+    /// The domain of the e-mail address.
+    pub email_domain: Option<String>,
+}
+
+impl Subjects {
+    /// The keys of a request.
+    pub fn of(signals: &Signals) -> Self {
+        Self {
+            network: signals.network(),
+            fingerprint: signals.fingerprint.map(|reading| reading.id.to_string()),
+            email_domain: signals.valid_email().map(|email| email.domain().to_owned()),
+        }
+    }
+}
+
+/// One question to a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// The value is not known, or the list is gone: so is the answer.
+    Unknown,
+    /// Is any of these on that list?
+    In {
+        /// The list.
+        list: ListId,
+        /// One value, or every network or domain that the value lies in.
+        candidates: Vec<String>,
+    },
+}
+
+/// What follows from a request.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// The record.
+    pub evaluation: Evaluation,
+    /// The challenge to be made.
+    pub challenge: Option<Challenge>,
+    /// What is to be remembered from now on.
+    pub after: History,
+    /// Whether the user is seen for the first time.
+    pub user_is_new: bool,
+    /// Whether more than the user's activity changed.
+    pub user_changed: bool,
+    /// The device to be remembered.
+    pub device: Option<Device>,
+    /// What the next device token stands for.
+    pub browser: Option<BrowserId>,
+    /// Whether what the user came with becomes familiar.
+    pub trusted: bool,
+}
+
+/// The questions to lists that the policies of an environment ask, in the order in which
+/// [`History::memberships`] answers them.
+pub fn lookups(
+    project: &Project,
+    environment: Environment,
+    signals: &Signals,
+    history: &History,
+    now: Timestamp,
+) -> Vec<Lookup> {
+    let device = recognise(signals, history).map(|(device, _)| device);
+    let inputs = Inputs { signals, history, device, now };
+    let ask = |operand: &Operand| match operand {
+        Operand::Member { field, list } => Some(lookup(project, field, list, &inputs)),
+        Operand::Field(_) => None,
+    };
+    project.policy_set(environment).operands().iter().filter_map(ask).collect()
+}
+
+fn lookup(project: &Project, field: &Field, list: &str, inputs: &Inputs<'_>) -> Lookup {
+    let Some((id, kind)) = project.lists.get(list) else { return Lookup::Unknown };
+    match value_of(field, inputs) {
+        OwnedFact::Text(value) => Lookup::In { list: *id, candidates: candidates(*kind, &value) },
+        _ => Lookup::Unknown,
+    }
+}
+
+/// Decides.
+pub fn decide(
+    project: &Project,
+    environment: Environment,
+    signals: &Signals,
+    history: History,
+    moment: &Moment,
+) -> Decision {
+    let recognised = recognise(signals, &history);
+    let inputs = Inputs { signals, history: &history, device: recognised.map(|(device, _)| device), now: moment.now };
+    let checks = check::run_all(&inputs);
+    let set = project.policy_set(environment);
+    let observed = observe(set.operands(), &inputs, &checks);
+    let facts: Vec<Fact<'_>> = observed.iter().map(Observed::as_fact).collect();
+    let was_suspended = history.user.as_ref().is_some_and(|user| user.suspended_at.is_some());
+    let ruling = if was_suspended { Ruling::suspended() } else { Ruling::of(project, set, &facts, &inputs) };
+    let trusted = ruling.verdict.is_trusted();
+    let browser = recognised.map(|(device, _)| device.browser).or(signals.browser);
+    let device = device_after(&inputs, browser, trusted, moment);
+    let user_is_new = history.user.is_none() && signals.names_a_user();
+    let user_changed = ruling.verdict == Verdict::Suspend && !was_suspended;
+
+    let mut evaluation = blank(signals, environment, project.revision, moment);
+    evaluation.device = device.as_ref().map(|device| device.id);
+    evaluation.device_confidence = recognised.map(|(_, confidence)| confidence);
+    evaluation.checks = known(CHECKS.iter().map(|check| check.name.to_owned()).zip(&checks));
+    evaluation.facts = policy_only(set.operands(), &observed);
+    let after = remember(history, signals, user_changed, moment);
+    evaluation.user = after.user.as_ref().map(|user| evaluated_user(user, signals));
+    let subject = (after.user.as_ref().map(|user| user.id), browser);
+    let challenge = ruling.challenge.map(|new| {
+        Challenge::create(new, moment.challenge_id, moment.evaluation_id, subject, signals.page_url.clone(), moment.now)
+    });
+    evaluation.verdict = ruling.verdict;
+    evaluation.reasons = ruling.reasons;
+    evaluation.policy = ruling.policy;
+    evaluation.considered = ruling.considered;
+    evaluation.effects = ruling.effects;
+    evaluation.challenge_id = challenge.as_ref().map(|challenge| challenge.id);
+    let device = device.filter(|_| after.user.is_some());
+    Decision { evaluation, challenge, after, user_is_new, user_changed, device, browser, trusted }
+}
+
+/// The device that a request comes from, and how sure that is: by its token (1), else by its fingerprint among the
+/// user's attached devices (best effort: another machine of the same make may read the same).
+fn recognise<'a>(signals: &Signals, history: &'a History) -> Option<(&'a Device, f64)> {
+    let browser = signals.browser?;
+    if let Some(device) = history.devices.iter().find(|device| device.browser == browser) {
+        return Some((device, 1.0));
+    }
+    let reading = signals.fingerprint.filter(|_| !signals.browser_known)?;
+    let same = |device: &&Device| {
+        device.attached && device.fingerprint == Some(reading.id) && device.device_type == signals.agent.device_type
+    };
+    history.devices.iter().filter(same).max_by_key(|device| device.id).map(|device| (device, 0.8 * reading.confidence))
+}
+
+/// The device as it is remembered from now on: attached if it was, or if this evaluation is trusted.
+fn device_after(inputs: &Inputs<'_>, browser: Option<BrowserId>, trusted: bool, moment: &Moment) -> Option<Device> {
+    let signals = inputs.signals;
+    let before = inputs.device;
+    let mut activity = before.map(|device| device.activity.clone()).unwrap_or_default();
+    activity.record(signals.action.as_str(), moment.now);
+    Some(Device {
+        id: before.map_or(moment.device_id, |device| device.id),
+        browser: browser?,
+        fingerprint: signals.fingerprint.map(|reading| reading.id).or_else(|| before.and_then(|d| d.fingerprint)),
+        device_type: signals.agent.device_type,
+        attached: trusted || before.is_some_and(|device| device.attached),
+        activity,
+    })
+}
+
+/// What a policy's operand was seen to be: borrowed where something holds it, owned where it was worked out.
+enum Observed<'a> {
+    Borrowed(Fact<'a>),
+    Owned(OwnedFact),
+}
+
+impl Observed<'_> {
+    fn as_fact(&self) -> Fact<'_> {
+        match self {
+            Self::Borrowed(fact) => *fact,
+            Self::Owned(fact) => fact.as_fact(),
+        }
+    }
+}
+
+/// The value of every operand, in order.
+fn observe<'a>(operands: &[Operand], inputs: &Inputs<'a>, checks: &'a [OwnedFact]) -> Vec<Observed<'a>> {
+    let mut memberships = inputs.history.memberships.iter();
+    let mut see = |operand: &Operand| match operand {
+        Operand::Member { .. } => Observed::Owned(memberships.next().copied().flatten().into()),
+        Operand::Field(Field::Check(index)) => {
+            Observed::Borrowed(checks.get(*index).map_or(Fact::Unknown, OwnedFact::as_fact))
+        }
+        Operand::Field(Field::Ip) => Observed::Borrowed(inputs.signals.ip.map_or(Fact::Unknown, Fact::Address)),
+        Operand::Field(Field::Group) => Observed::Borrowed(groups(inputs).map_or(Fact::Unknown, Fact::Texts)),
+        Operand::Field(Field::EventCount(wanted)) => Observed::Owned(check::event_count(inputs, wanted)),
+        Operand::Field(field) => Observed::Owned(value_of(field, inputs)),
+    };
+    operands.iter().map(&mut see).collect()
+}
+
+/// A policy-only field whose value is a plain one.
+fn value_of(field: &Field, inputs: &Inputs<'_>) -> OwnedFact {
+    let signals = inputs.signals;
+    let text = |text: Option<String>| text.map_or(OwnedFact::Unknown, OwnedFact::Text);
+    match field {
+        Field::Action => text(Some(signals.action.to_string())),
+        Field::DeviceId => text(inputs.device.map(|device| device.id.to_string())),
+        Field::UserExternalId => text(signals.user.as_ref().map(ToString::to_string)),
+        Field::UserEmail => text(email(inputs)),
+        Field::EmailDomain => text(email_domain(inputs)),
+        Field::UserPhone => text(phone(inputs)),
+        Field::FingerprintId => text(signals.fingerprint.map(|reading| reading.id.to_string())),
+        Field::Ip => text(signals.ip.map(|ip| ip.to_string())),
+        Field::Metadata(key) => metadata_entry(inputs, key).map_or(OwnedFact::Unknown, plain),
+        // No risk is scored yet: what isn't known satisfies nothing.
+        Field::RiskSeverity(_) | Field::RiskScore(_) | Field::Group | Field::Check(_) | Field::EventCount(_) => {
+            OwnedFact::Unknown
+        }
+    }
+}
+
+/// The e-mail address as claimed; without a claim, the one on file.
+fn email(inputs: &Inputs<'_>) -> Option<String> {
+    let on_file = || inputs.history.user.as_ref().and_then(|user| user.email.as_ref()).map(ToString::to_string);
+    inputs.signals.email.as_ref().map(Contact::written).or_else(on_file)
+}
+
+fn phone(inputs: &Inputs<'_>) -> Option<String> {
+    let on_file = || inputs.history.user.as_ref().and_then(|user| user.phone.as_ref()).map(ToString::to_string);
+    inputs.signals.phone.as_ref().map(Contact::written).or_else(on_file)
+}
+
+fn email_domain(inputs: &Inputs<'_>) -> Option<String> {
+    let written = email(inputs)?;
+    Email::parse(&written).ok().map(|email| email.domain().to_owned())
+}
+
+/// What the site's server put on file goes before what a browser claims.
+fn metadata_entry<'a>(inputs: &Inputs<'a>, key: &str) -> Option<&'a Value> {
+    let on_file = inputs.history.user.as_ref().and_then(|user| user.metadata.get(key));
+    on_file.or_else(|| inputs.signals.metadata.as_ref().and_then(|metadata| metadata.get(key)))
+}
+
+/// Likewise: a browser can't talk itself into a group once the site's server has said which the user is in.
+fn groups<'a>(inputs: &Inputs<'a>) -> Option<&'a [String]> {
+    let on_file = inputs.history.user.as_ref().map(|user| user.groups.as_slice()).filter(|groups| !groups.is_empty());
+    on_file.or(Some(inputs.signals.groups.as_slice()).filter(|_| inputs.signals.names_a_user()))
+}
+
+/// A JSON value as a fact; objects, arrays and null say nothing that can be compared.
+fn plain(value: &Value) -> OwnedFact {
+    match value {
+        Value::Bool(b) => OwnedFact::Bool(*b),
+        Value::Number(n) => n.as_f64().map_or(OwnedFact::Unknown, OwnedFact::Number),
+        Value::String(s) => OwnedFact::Text(s.clone()),
+        Value::Null | Value::Array(_) | Value::Object(_) => OwnedFact::Unknown,
+    }
+}
+
+/// What the policies come to.
+struct Ruling {
+    verdict: Verdict,
+    reasons: Vec<String>,
+    policy: Option<PolicyRef>,
+    considered: Vec<Considered>,
+    effects: Vec<Effect>,
+    challenge: Option<NewChallenge>,
+}
+
+impl Ruling {
+    /// A suspended user's: no policy is asked.
+    fn suspended() -> Self {
+        Self {
+            verdict: Verdict::Suspend,
+            reasons: ["suspended".to_owned()].into(),
+            policy: None,
+            considered: Vec::new(),
+            effects: Vec::new(),
+            challenge: None,
+        }
+    }
+
+    fn of(project: &Project, set: &PolicySet, facts: &[Fact<'_>], inputs: &Inputs<'_>) -> Self {
+        let outcome = set.run(inputs.signals.action.as_str(), facts);
+        let effects = outcome.matched.iter().filter(|matched| !matched.shadow);
+        let mut ruling = Self {
+            verdict: Verdict::Allow,
+            reasons: Vec::new(),
+            policy: None,
+            considered: outcome.matched.iter().map(considered).collect(),
+            effects: effects.filter_map(|matched| effect(project, matched.then, inputs)).collect(),
+            challenge: None,
+        };
+        let Some(winner) = outcome.winner() else { return ruling };
+        ruling.reasons = set.reasons(winner, facts);
+        ruling.policy = Some(PolicyRef { id: winner.id, name: winner.name.to_owned() });
+        match winner.then {
+            Then::Verdict(verdict) => ruling.verdict = *verdict,
+            Then::Challenge { verdict, config, kind } => {
+                if let Some(config) = project.challenge_configs.get(config) {
+                    let (email, phone) = destinations(inputs);
+                    ruling.verdict = *verdict;
+                    let reasons = ruling.reasons.clone();
+                    ruling.challenge =
+                        Some(NewChallenge { config: config.clone(), kind: kind.clone(), email, phone, reasons });
+                } else {
+                    // It was there when the policy was saved. Without it nobody can prove anything: the safe side.
+                    ruling.verdict = Verdict::Deny;
+                    ruling.reasons.push("challenge_config_missing".to_owned());
+                }
+            }
+            Then::AddToList { .. } | Then::RemoveFromList { .. } | Then::Tag { .. } => {}
+        }
+        ruling
+    }
+}
+
+fn considered(matched: &Matched<'_>) -> Considered {
+    let policy = PolicyRef { id: matched.id, name: matched.name.to_owned() };
+    Considered { policy, matched: true, shadow: matched.shadow }
+}
+
+/// What an effect comes to; nothing where the value that its list holds is not known.
+fn effect(project: &Project, then: &Then, inputs: &Inputs<'_>) -> Option<Effect> {
+    let value = |list: &str| {
+        let (_, kind) = project.lists.get(list)?;
+        let field = match kind {
+            ListKind::User => Field::UserExternalId,
+            ListKind::Ip => Field::Ip,
+            ListKind::Email => Field::UserEmail,
+            ListKind::EmailDomain => Field::EmailDomain,
+            ListKind::Fingerprint => Field::FingerprintId,
+            ListKind::Phone => Field::UserPhone,
+            ListKind::Device => Field::DeviceId,
+            ListKind::Country | ListKind::Asn => return None,
+        };
+        match value_of(&field, inputs) {
+            OwnedFact::Text(text) => canonical(*kind, &text).ok(),
+            _ => None,
+        }
+    };
+    match then {
+        Then::AddToList { list } => Some(Effect::AddToList { list: list.clone(), value: value(list)? }),
+        Then::RemoveFromList { list } => Some(Effect::RemoveFromList { list: list.clone(), value: value(list)? }),
+        Then::Tag { tag } => Some(Effect::Tag { tag: tag.clone() }),
+        Then::Verdict(_) | Then::Challenge { .. } => None,
+    }
+}
+
+fn blank(signals: &Signals, environment: Environment, revision: i64, moment: &Moment) -> Evaluation {
+    Evaluation {
+        id: moment.evaluation_id,
+        action: signals.action.clone(),
+        environment,
+        verdict: Verdict::Allow,
+        reasons: Vec::new(),
+        user: None,
+        challenge_id: None,
+        policy: None,
+        considered: Vec::new(),
+        revision,
+        effects: Vec::new(),
+        fingerprint: signals.fingerprint,
+        device: None,
+        device_confidence: None,
+        ip: signals.ip,
+        place: signals.place.clone(),
+        agent: signals.agent.clone(),
+        page_url: signals.page_url.clone(),
+        metadata: signals.metadata.as_ref().map(|metadata| Value::Object(metadata.as_map().clone())),
+        checks: Map::new(),
+        facts: Map::new(),
+        degraded: signals.degraded.clone(),
+        created_at: moment.now,
+    }
+}
+
+/// Facts that are known, by name.
+fn known<'a>(facts: impl Iterator<Item = (String, &'a OwnedFact)>) -> Map<String, Value> {
+    facts
+        .filter(|(_, fact)| fact.is_known())
+        .filter_map(|(name, fact)| serde_json::to_value(fact).ok().map(|value| (name, value)))
+        .collect()
+}
+
+/// What the policies saw that no check and no other part of the record says: counts and list memberships.
+fn policy_only(operands: &[Operand], observed: &[Observed<'_>]) -> Map<String, Value> {
+    let wanted = operands.iter().zip(observed).filter_map(|(operand, seen)| match (operand, seen) {
+        (Operand::Member { field, list }, Observed::Owned(fact)) => Some((format!("{field} in_list {list}"), fact)),
+        (Operand::Field(field @ Field::EventCount(_)), Observed::Owned(fact)) => Some((field.to_string(), fact)),
+        _ => None,
+    });
+    known(wanted)
+}
+
+/// The user as the evaluation shows them. What the browser claimed is shown as claimed, so that the site's server sees
+/// at once when it is not what it expects.
+fn evaluated_user(user: &User, signals: &Signals) -> EvaluatedUser {
+    let email = signals.email.as_ref().map(Contact::written).or_else(|| user.email.as_ref().map(ToString::to_string));
+    let phone = signals.phone.as_ref().map(Contact::written).or_else(|| user.phone.as_ref().map(ToString::to_string));
+    let on_file = Some(&user.metadata).filter(|metadata| signals.metadata.is_none() && !metadata.is_empty());
+    EvaluatedUser {
+        id: user.id,
+        external_id: signals.user.as_ref().map(ToString::to_string),
+        email,
+        phone,
+        metadata: on_file.map(|metadata| Value::Object(metadata.as_map().clone())),
+    }
+}
+
+/// What is to be remembered from now on.
+fn remember(mut history: History, signals: &Signals, suspend: bool, moment: &Moment) -> History {
+    let action = signals.action.as_str();
+    let now = moment.now;
+    let first_on_fingerprint = history.user_fingerprint.is_none() && signals.names_a_user();
+    if signals.names_a_user() {
+        let user = history.user.get_or_insert_with(|| newcomer(signals, moment));
+        user.activity.record(action, now);
+        if suspend {
+            user.suspended_at = Some(now);
+        }
+    }
+    if signals.fingerprint.is_some() {
+        let print =
+            history.fingerprint.get_or_insert_with(|| Fingerprint { user_count: 0, activity: Activity::default() });
+        print.user_count = print.user_count.saturating_add(u32::from(first_on_fingerprint));
+        print.activity.record(action, now);
+    }
+    if signals.ip.is_some() {
+        history.ip.record(action, now);
+    }
+    if signals.valid_email().is_some() {
+        history.email_domain.record(action, now);
+    }
+    history
+}
+
+fn newcomer(signals: &Signals, moment: &Moment) -> User {
+    User {
+        id: moment.user_id,
+        external_id: signals.user.clone(),
+        email: None,
+        phone: None,
+        verified_email: None,
+        verified_phone: None,
+        metadata: Metadata::default(),
+        groups: Vec::new(),
+        suspended_at: None,
+        created_at: moment.now,
+        skipped: 0,
+        activity: Activity::default(),
+    }
+}
+
+/// Where a challenge's codes go: the address that the site's server put on file, else the one that came with this
+/// evaluation. An address that a browser claimed once is never remembered for this: whoever claims it could plant it.
+fn destinations(inputs: &Inputs<'_>) -> (Option<Email>, Option<Phone>) {
+    let user = inputs.history.user.as_ref();
+    let email = user.and_then(|user| user.email.clone()).or_else(|| inputs.signals.valid_email().cloned());
+    let phone = user.and_then(|user| user.phone.clone()).or_else(|| inputs.signals.valid_phone().cloned());
+    (email, phone)
+}

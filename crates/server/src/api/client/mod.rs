@@ -1,0 +1,3 @@
+//! What the client SDK calls, with a client id.
+
+pub mod evaluate;

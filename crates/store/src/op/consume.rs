@@ -1,0 +1,116 @@
+//! Consume: reads an evaluation and claims it, once (spec section 3.2).
+
+use countersign_engine::{
+    challenge::Challenge,
+    consume::{self, Claim, Expect},
+    id::{EvaluationId, ProjectId},
+    time::{DAY, Timestamp},
+};
+use serde_json::Value;
+
+use crate::{
+    Operation, StoreError, Tx,
+    row::{self, evaluation::StoredEvaluation},
+};
+
+/// How long a repeated call with the same `Idempotency-Key` gets the first answer.
+const KEY_LIFETIME: i64 = DAY;
+
+/// Claims an evaluation.
+#[derive(Clone, Debug)]
+pub struct Consume {
+    /// The caller's project.
+    pub project: ProjectId,
+    /// Which evaluation.
+    pub id: EvaluationId,
+    /// What the caller expects it to be.
+    pub expect: Expect,
+    /// SHA-256 of the caller's `Idempotency-Key`.
+    pub key: Option<[u8; 32]>,
+    /// The project's consume window, in minutes.
+    pub window_minutes: u32,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub enum ConsumeOutcome {
+    /// This call claimed it, or repeats the one that did.
+    Claimed(Box<(StoredEvaluation, Option<Challenge>)>),
+    /// Its challenge can still be passed: nothing was claimed.
+    Pending(Box<(StoredEvaluation, Option<Challenge>)>),
+    /// It was claimed before, then.
+    AlreadyConsumed(Timestamp),
+    /// These fields differ: nothing was claimed.
+    Mismatch(Vec<&'static str>),
+    /// Too late.
+    Expired,
+    /// There is no such evaluation.
+    NotFound,
+}
+
+impl Operation for Consume {
+    type Out = ConsumeOutcome;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<ConsumeOutcome, StoreError> {
+        let project = self.project.to_bytes();
+        let Some(mut stored) = row::evaluation::read(tx, &project, self.id).await? else {
+            return Ok(ConsumeOutcome::NotFound);
+        };
+        let challenge = match stored.evaluation.challenge_id {
+            Some(id) => row::challenge::read(tx, &project, id, self.now).await?,
+            None => None,
+        };
+        // A repeat of the call that claimed it is judged as that call was: as if it were not claimed yet.
+        let repeated = self.repeats(&stored);
+        let first_claimed = stored.consumed_at;
+        let (judged_at, consumed_at) =
+            if repeated { (first_claimed.unwrap_or(self.now), None) } else { (self.now, first_claimed) };
+        match self.judge(&stored, challenge.as_ref(), consumed_at, judged_at) {
+            consume::Consume::AlreadyConsumed => Ok(ConsumeOutcome::AlreadyConsumed(first_claimed.unwrap_or(self.now))),
+            consume::Consume::Mismatch(fields) => Ok(ConsumeOutcome::Mismatch(fields)),
+            consume::Consume::Expired => Ok(ConsumeOutcome::Expired),
+            consume::Consume::Pending => Ok(ConsumeOutcome::Pending(Box::new((stored, challenge)))),
+            consume::Consume::Claim if repeated => Ok(ConsumeOutcome::Claimed(Box::new((stored, challenge)))),
+            consume::Consume::Claim => {
+                if !row::evaluation::claim(tx, &project, self.id, self.key.as_ref(), self.now).await? {
+                    // Somebody else's claim came between the read and ours.
+                    return Ok(ConsumeOutcome::AlreadyConsumed(self.now));
+                }
+                stored.consumed_at = Some(self.now);
+                stored.updated_at = self.now;
+                Ok(ConsumeOutcome::Claimed(Box::new((stored, challenge))))
+            }
+        }
+    }
+}
+
+impl Consume {
+    fn repeats(&self, stored: &StoredEvaluation) -> bool {
+        let same_key = self.key.is_some() && self.key == stored.consumed_key;
+        same_key && stored.consumed_at.is_some_and(|at| self.now.since(at) <= KEY_LIFETIME)
+    }
+
+    fn judge(
+        &self,
+        stored: &StoredEvaluation,
+        challenge: Option<&Challenge>,
+        consumed_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> consume::Consume {
+        let evaluation = &stored.evaluation;
+        let user = evaluation.user.as_ref();
+        let claim = Claim {
+            action: evaluation.action.as_str(),
+            user_id: user.and_then(|user| user.external_id.as_deref()),
+            user_email: user.and_then(|user| user.email.as_deref()),
+            user_phone: user.and_then(|user| user.phone.as_deref()),
+            metadata: evaluation.user_metadata().unwrap_or(&Value::Null),
+            challenge: challenge.map(|challenge| (challenge.status(), challenge.ended_at())),
+            created_at: evaluation.created_at,
+            consumed_at,
+        };
+        consume::consume(&claim, &self.expect, self.window_minutes, now)
+    }
+}

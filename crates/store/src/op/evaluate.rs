@@ -1,0 +1,222 @@
+//! Evaluate: reads what the decision needs to know, decides, and writes what follows, in one transaction.
+//!
+//! Deciding inside the transaction is what makes "the last free device slot" right when requests race: whoever comes
+//! second reads what the first one wrote.
+
+use std::sync::Arc;
+
+use countersign_engine::{
+    config::Project,
+    decide::{self, Decision, Lookup, Subjects},
+    environment::Environment,
+    evaluation::{Effect, Evaluation},
+    history::{Fingerprint, History},
+    id::BrowserId,
+    signal::Signals,
+};
+use futures_util::try_join;
+
+pub use countersign_engine::decide::Moment;
+
+use crate::{
+    Operation, StoreError, Tx, op,
+    row::{self, subject::Subject, user::UserRef},
+};
+
+/// Evaluates one action.
+#[derive(Clone, Debug)]
+pub struct Evaluate {
+    /// The project, compiled.
+    pub project: Arc<Project>,
+    /// Which of its policies.
+    pub environment: Environment,
+    /// What was measured.
+    pub signals: Signals,
+    /// Now, and the ids that may be used.
+    pub moment: Moment,
+}
+
+/// What the caller needs of it.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// The record.
+    pub evaluation: Evaluation,
+    /// What the next device token stands for.
+    pub browser: Option<BrowserId>,
+}
+
+impl Operation for Evaluate {
+    type Out = Evaluated;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<Evaluated, StoreError> {
+        let by = UserRef::of(&self.signals);
+        let history = self.remember(tx, by.as_ref()).await?;
+        let decision = decide::decide(&self.project, self.environment, &self.signals, history, &self.moment);
+        self.override_older(tx, by.as_ref(), &decision).await?;
+        self.write(tx, by.as_ref(), &decision)?;
+        Ok(Evaluated { evaluation: decision.evaluation, browser: decision.browser })
+    }
+}
+
+impl Evaluate {
+    /// Everything that the decision may ask for, by key.
+    async fn remember<T: Tx>(&self, tx: &T, by: Option<&UserRef>) -> Result<History, StoreError> {
+        let project = self.project.id.to_bytes();
+        let Subjects { network, fingerprint, email_domain } = Subjects::of(&self.signals);
+        let unused = self.moment.now.plus(-self.project.settings.device_unused());
+        let (user, devices, user_ip, user_fingerprint, ip, print, domain) = try_join!(
+            async {
+                match by {
+                    Some(by) => row::user::by_ref(tx, &project, by).await,
+                    None => Ok(None),
+                }
+            },
+            async {
+                match by {
+                    Some(by) => row::device::of_user(tx, &project, by, self.signals.browser, unused).await,
+                    None => Ok(Vec::new()),
+                }
+            },
+            link(tx, &project, by, "ip", network.as_deref()),
+            link(tx, &project, by, "fingerprint", fingerprint.as_deref()),
+            subject(tx, &project, "ip", network.as_deref()),
+            subject(tx, &project, "fingerprint", fingerprint.as_deref()),
+            subject(tx, &project, "email_domain", email_domain.as_deref()),
+        )?;
+        let mut history = History {
+            user,
+            user_ip,
+            user_fingerprint,
+            fingerprint: print.map(|s| Fingerprint { user_count: s.user_count, activity: s.activity }),
+            devices,
+            ip: ip.map(|s| s.activity).unwrap_or_default(),
+            email_domain: domain.map(|s| s.activity).unwrap_or_default(),
+            memberships: Vec::new(),
+        };
+        for lookup in decide::lookups(&self.project, self.environment, &self.signals, &history, self.moment.now) {
+            history.memberships.push(self.is_member(tx, &project, &lookup).await?);
+        }
+        Ok(history)
+    }
+
+    async fn is_member<T: Tx>(&self, tx: &T, project: &[u8; 16], lookup: &Lookup) -> Result<Option<bool>, StoreError> {
+        match lookup {
+            Lookup::Unknown => Ok(None),
+            Lookup::In { list, candidates } => {
+                op::list::contains(tx, project, *list, candidates, self.moment.now).await.map(Some)
+            }
+        }
+    }
+
+    /// A newer challenge takes the place of one still pending for the same user and device.
+    async fn override_older<T: Tx>(&self, tx: &T, by: Option<&UserRef>, decision: &Decision) -> Result<(), StoreError> {
+        let (Some(challenge), Some(by)) = (&decision.challenge, by) else { return Ok(()) };
+        let (Some(user), Some(browser)) = (challenge.user_id, challenge.browser_id) else { return Ok(()) };
+        let project = self.project.id.to_bytes();
+        if let Some(older) = row::challenge::open(tx, &project, by, browser, self.moment.now).await?
+            && let Ok(overridden) = older.overridden(self.moment.now)
+        {
+            row::challenge::save(tx, &project, &overridden)?;
+        }
+        row::challenge::save_open(tx, &project, user, browser, challenge.id);
+        Ok(())
+    }
+
+    fn write<T: Tx>(&self, tx: &T, by: Option<&UserRef>, decision: &Decision) -> Result<(), StoreError> {
+        let project = self.project.id.to_bytes();
+        row::evaluation::insert(tx, &project, &decision.evaluation)?;
+        if let Some(challenge) = &decision.challenge {
+            row::challenge::save(tx, &project, challenge)?;
+        }
+        self.write_user(tx, by, decision)?;
+        self.write_subjects(tx, decision);
+        self.write_effects(tx, &decision.evaluation);
+        Ok(())
+    }
+
+    fn write_user<T: Tx>(&self, tx: &T, by: Option<&UserRef>, decision: &Decision) -> Result<(), StoreError> {
+        let (project, now) = (self.project.id.to_bytes(), self.moment.now);
+        let Some(user) = &decision.after.user else { return Ok(()) };
+        if decision.user_is_new || decision.user_changed {
+            row::user::save(tx, &project, user, now)?;
+        } else {
+            row::user::touch(tx, &project, user, now);
+        }
+        if let (true, Some(by)) = (decision.user_is_new, by) {
+            row::user::save_ref(tx, &project, by, user.id);
+        }
+        if let Some(device) = &decision.device {
+            row::device::save(tx, &project, user.id, device, &self.signals.agent, now)?;
+        }
+        let Subjects { network, fingerprint, .. } = Subjects::of(&self.signals);
+        for (kind, key) in [("ip", network), ("fingerprint", fingerprint)] {
+            if let Some(key) = key {
+                row::subject::save_link(tx, &project, user.id, (kind, &key), decision.trusted, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_subjects<T: Tx>(&self, tx: &T, decision: &Decision) {
+        let (project, now) = (self.project.id.to_bytes(), self.moment.now);
+        let Subjects { network, fingerprint, email_domain } = Subjects::of(&self.signals);
+        let after = &decision.after;
+        let counted =
+            |activity: &countersign_engine::window::Activity| Subject { user_count: 0, activity: activity.clone() };
+        if let Some(key) = network {
+            row::subject::save(tx, &project, "ip", &key, &counted(&after.ip), now);
+        }
+        if let Some(key) = email_domain {
+            row::subject::save(tx, &project, "email_domain", &key, &counted(&after.email_domain), now);
+        }
+        if let (Some(key), Some(print)) = (fingerprint, &after.fingerprint) {
+            let subject = Subject { user_count: print.user_count, activity: print.activity.clone() };
+            row::subject::save(tx, &project, "fingerprint", &key, &subject, now);
+        }
+    }
+
+    fn write_effects<T: Tx>(&self, tx: &T, evaluation: &Evaluation) {
+        let (project, now) = (self.project.id.to_bytes(), self.moment.now);
+        let list_id = |name: &str| self.project.lists.get(name).map(|(id, _)| *id);
+        for effect in &evaluation.effects {
+            match effect {
+                Effect::AddToList { list, value } => {
+                    if let Some(list) = list_id(list) {
+                        op::list::add(tx, &project, list, value, &evaluation.id.to_string(), now);
+                    }
+                }
+                Effect::RemoveFromList { list, value } => {
+                    if let Some(list) = list_id(list) {
+                        op::list::remove(tx, &project, list, value);
+                    }
+                }
+                Effect::Tag { .. } => {}
+            }
+        }
+    }
+}
+
+async fn link<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    by: Option<&UserRef>,
+    kind: &'static str,
+    key: Option<&str>,
+) -> Result<Option<countersign_engine::history::Link>, StoreError> {
+    match (by, key) {
+        (Some(by), Some(key)) => row::subject::link(tx, project, by, (kind, key)).await,
+        _ => Ok(None),
+    }
+}
+
+async fn subject<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    kind: &'static str,
+    key: Option<&str>,
+) -> Result<Option<Subject>, StoreError> {
+    match key {
+        Some(key) => row::subject::read(tx, project, kind, key).await,
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,88 @@
+//! Reading an evaluation, and saying what it turned out to be.
+
+use countersign_engine::{
+    challenge::Challenge,
+    id::{EvaluationId, ProjectId},
+    time::Timestamp,
+};
+
+use crate::{
+    Operation, StoreError, Tx,
+    row::{self, evaluation::StoredEvaluation},
+};
+
+/// The label that takes trust back from what the evaluation came with.
+const FRAUD: &str = "fraud";
+
+/// An evaluation with its challenge, as both stand.
+pub type Found = (StoredEvaluation, Option<Challenge>);
+
+/// Reads an evaluation.
+#[derive(Clone, Debug)]
+pub struct EvaluationById {
+    /// The caller's project.
+    pub project: ProjectId,
+    /// Which.
+    pub id: EvaluationId,
+    /// Now: a challenge whose time is over reads as expired.
+    pub now: Timestamp,
+}
+
+impl Operation for EvaluationById {
+    type Out = Option<Found>;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<Self::Out, StoreError> {
+        let project = self.project.to_bytes();
+        let Some(stored) = row::evaluation::read(tx, &project, self.id).await? else { return Ok(None) };
+        let challenge = match stored.evaluation.challenge_id {
+            Some(id) => row::challenge::read(tx, &project, id, self.now).await?,
+            None => None,
+        };
+        Ok(Some((stored, challenge)))
+    }
+}
+
+/// Says what an evaluation turned out to be. `fraud` makes what it came with unfamiliar again.
+#[derive(Clone, Debug)]
+pub struct Feedback {
+    /// The caller's project.
+    pub project: ProjectId,
+    /// Which evaluation.
+    pub id: EvaluationId,
+    /// `legitimate`, `fraud`, or a word of the site's own.
+    pub label: String,
+    /// Anything to note with it.
+    pub note: Option<String>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Operation for Feedback {
+    /// Whether there is such an evaluation.
+    type Out = bool;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<bool, StoreError> {
+        let project = self.project.to_bytes();
+        let Some(stored) = row::evaluation::read(tx, &project, self.id).await? else { return Ok(false) };
+        row::evaluation::label(tx, &project, self.id, (&self.label, self.note.as_deref()), self.now);
+        if self.label == FRAUD {
+            distrust(tx, &project, &stored);
+        }
+        Ok(true)
+    }
+}
+
+/// Takes trust back from the address, the fingerprint and the device that an evaluation came with.
+pub(crate) fn distrust<T: Tx>(tx: &T, project: &[u8; 16], stored: &StoredEvaluation) {
+    let evaluation = &stored.evaluation;
+    let Some(user) = &evaluation.user else { return };
+    if let Some(ip) = evaluation.ip {
+        row::subject::distrust(tx, project, user.id, ("ip", &countersign_engine::signal::network_of(ip)));
+    }
+    if let Some(fingerprint) = &evaluation.fingerprint {
+        row::subject::distrust(tx, project, user.id, ("fingerprint", &fingerprint.id.to_string()));
+    }
+    if let Some(device) = evaluation.device {
+        row::device::detach(tx, project, user.id, device);
+    }
+}

@@ -1,0 +1,44 @@
+//! The operations: each is one transaction, in one file, with its SQL on top (or in the file of the table's rows where
+//! several share it). An operation never draws an id or reads a clock, so it can be run again; a refusal is part of its
+//! answer and is committed, an error rolls everything back.
+
+mod challenge;
+mod config;
+mod consume;
+mod evaluate;
+mod evaluation;
+mod list;
+mod message;
+mod user;
+
+pub use challenge::{
+    AttemptCode, ChallengeById, ChallengeStep, CollectPhone, HearDelivery, OpenChallenge, ReportChallenge, SendCode,
+    SendRefusal, SkipChallenge, StepOutcome,
+};
+pub use config::{
+    ChangeProject, DocumentChange, DocumentKind, DocumentRow, ProjectRow, ReadDocuments, ReadProjects, Stale,
+};
+pub use consume::{Consume, ConsumeOutcome};
+pub use evaluate::{Evaluate, Evaluated, Moment};
+pub use evaluation::{EvaluationById, Feedback, Found};
+pub use list::{ChangeListEntries, Entry, ReadListEntries};
+pub use message::{ClaimMessages, DueMessage, FinishMessage, MessageOutcome, NewMessage};
+pub use user::{UpdateUser, Updated, UserDevices, UserSelector, UserUpdate};
+
+/// Every statement of the product: so that a test can prepare each on every database.
+pub fn statements() -> impl Iterator<Item = &'static crate::Sql> {
+    use crate::row;
+    [
+        config::ALL,
+        list::ALL,
+        message::ALL,
+        row::challenge::ALL,
+        row::device::ALL,
+        row::evaluation::ALL,
+        row::subject::ALL,
+        row::user::ALL,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}

@@ -1,0 +1,76 @@
+//! Challenges, and which one is open for a user's device.
+
+use countersign_engine::{
+    challenge::Challenge,
+    id::{BrowserId, ChallengeId, UserId},
+    time::Timestamp,
+};
+
+use super::{json, to_json};
+use crate::{Sql, StoreError, Tx};
+
+static SAVE: Sql = Sql::same(
+    "INSERT INTO challenges (project_id, challenge_id, evaluation_id, body, updated_at) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (project_id, challenge_id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
+);
+static READ: Sql = Sql::same("SELECT body FROM challenges WHERE project_id = $1 AND challenge_id = $2");
+static OPEN: Sql = Sql::same(
+    "SELECT c.body FROM open_challenges o JOIN challenges c ON c.project_id = o.project_id AND c.challenge_id = o.challenge_id \
+     WHERE o.project_id = $1 AND o.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND kind = $2 AND ref = $3) \
+     AND o.browser_id = $4",
+);
+static SAVE_OPEN: Sql = Sql::same(
+    "INSERT INTO open_challenges (project_id, user_id, browser_id, challenge_id) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (project_id, user_id, browser_id) DO UPDATE SET challenge_id = excluded.challenge_id",
+);
+
+pub(crate) const ALL: &[&Sql] = &[&SAVE, &READ, &OPEN, &SAVE_OPEN];
+
+/// Writes a challenge.
+pub(crate) fn save<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge) -> Result<(), StoreError> {
+    let body = to_json(challenge, "challenge")?;
+    tx.write(
+        &SAVE,
+        &[
+            project.into(),
+            (&challenge.id.to_bytes()).into(),
+            (&challenge.evaluation_id.to_bytes()).into(),
+            body.as_str().into(),
+            challenge.updated_at.millis().into(),
+        ],
+    );
+    Ok(())
+}
+
+/// The challenge with that id, as it stands at `now`.
+pub(crate) async fn read<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    id: ChallengeId,
+    now: Timestamp,
+) -> Result<Option<Challenge>, StoreError> {
+    let rows = tx.read_locked(&READ, &[project.into(), (&id.to_bytes()).into()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(json::<Challenge>(row.text(0)?, "challenge")?.settled(now)))
+}
+
+/// The last challenge of the user that `by` refers to on that browser, as it stands at `now`.
+pub(crate) async fn open<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    by: &super::user::UserRef,
+    browser: BrowserId,
+    now: Timestamp,
+) -> Result<Option<Challenge>, StoreError> {
+    let browser = browser.to_bytes();
+    let params = [project.into(), by.kind.into(), by.value.as_str().into(), (&browser).into()];
+    let rows = tx.read_locked(&OPEN, &params).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(json::<Challenge>(row.text(0)?, "challenge")?.settled(now)))
+}
+
+/// Remembers which challenge is the user's last on that browser.
+pub(crate) fn save_open<T: Tx>(tx: &T, project: &[u8; 16], user: UserId, browser: BrowserId, challenge: ChallengeId) {
+    let (user, browser, challenge) = (user.to_bytes(), browser.to_bytes(), challenge.to_bytes());
+    tx.write(&SAVE_OPEN, &[project.into(), (&user).into(), (&browser).into(), (&challenge).into()]);
+}

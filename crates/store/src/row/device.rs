@@ -1,0 +1,175 @@
+//! Devices of users.
+
+use countersign_engine::{
+    history::Device,
+    id::{BrowserId, DeviceId, FingerprintId, UserId},
+    signal::{Agent, DeviceType},
+    time::Timestamp,
+};
+
+use super::{activity, json, to_json, user::UserRef};
+use crate::{Row, Sql, StoreError, Tx, Value};
+
+macro_rules! device_columns {
+    () => {
+        "d.device_id, d.browser_id, d.fingerprint_id, d.device_type, d.attached, d.activity"
+    };
+}
+
+// The attached ones that were used lately (at most 100, the newest), and this browser's own even if it is not attached.
+static OF_USER: Sql = Sql::same(concat!(
+    "SELECT * FROM (SELECT ",
+    device_columns!(),
+    " FROM devices d WHERE d.project_id = $1 AND d.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND \
+     kind = $2 AND ref = $3) AND d.attached = 1 AND d.last_seen_at >= $4 ORDER BY d.last_seen_at DESC LIMIT 100) a \
+     UNION SELECT ",
+    device_columns!(),
+    " FROM devices d WHERE d.project_id = $1 AND d.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND \
+     kind = $2 AND ref = $3) AND d.browser_id = $5"
+));
+static SAVE: Sql = Sql::same(
+    "INSERT INTO devices (project_id, user_id, browser_id, device_id, fingerprint_id, device_type, agent, attached, \
+     attached_at, activity, created_at, last_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) \
+     ON CONFLICT (project_id, user_id, browser_id) DO UPDATE SET fingerprint_id = excluded.fingerprint_id, \
+     device_type = excluded.device_type, agent = excluded.agent, attached = excluded.attached, \
+     attached_at = CASE WHEN devices.attached = 0 AND excluded.attached = 1 THEN excluded.attached_at ELSE devices.attached_at END, \
+     activity = excluded.activity, \
+     last_seen_at = CASE WHEN excluded.last_seen_at > devices.last_seen_at THEN excluded.last_seen_at ELSE devices.last_seen_at END",
+);
+static ATTACH: Sql = Sql::same(
+    "UPDATE devices SET attached = 1, attached_at = $1, last_seen_at = CASE WHEN $1 > last_seen_at THEN $1 ELSE last_seen_at END \
+     WHERE project_id = $2 AND user_id = $3 AND browser_id = $4 AND attached = 0",
+);
+static DETACH: Sql =
+    Sql::same("UPDATE devices SET attached = 0 WHERE project_id = $1 AND user_id = $2 AND device_id = $3");
+static LIST: Sql = Sql::same(
+    "SELECT device_id, fingerprint_id, device_type, agent, attached, attached_at, created_at, last_seen_at FROM devices \
+     WHERE project_id = $1 AND user_id = $2 AND attached_at IS NOT NULL ORDER BY last_seen_at DESC LIMIT 200",
+);
+
+pub(crate) const ALL: &[&Sql] = &[&OF_USER, &SAVE, &ATTACH, &DETACH, &LIST];
+
+/// The user's attached devices used since `since`, and this browser's own.
+pub(crate) async fn of_user<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    by: &UserRef,
+    browser: Option<BrowserId>,
+    since: Timestamp,
+) -> Result<Vec<Device>, StoreError> {
+    let browser = browser.map(BrowserId::to_bytes);
+    let params = [
+        project.into(),
+        by.kind.into(),
+        by.value.as_str().into(),
+        since.millis().into(),
+        browser.as_ref().map_or(Value::Null, Into::into),
+    ];
+    let mut devices = tx.read_locked(&OF_USER, &params).await?.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    // One unused for too long still counts as this browser's own, but no longer as attached.
+    devices.sort_by_key(|device| device.id);
+    Ok(devices)
+}
+
+/// Writes a device.
+pub(crate) fn save<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    user: UserId,
+    device: &Device,
+    agent: &Agent,
+    seen: Timestamp,
+) -> Result<(), StoreError> {
+    let agent = to_json(agent, "device agent")?;
+    let fingerprint = device.fingerprint.map(FingerprintId::to_bytes);
+    tx.write(
+        &SAVE,
+        &[
+            project.into(),
+            (&user.to_bytes()).into(),
+            (&device.browser.to_bytes()).into(),
+            (&device.id.to_bytes()).into(),
+            fingerprint.as_ref().map_or(Value::Null, Into::into),
+            device.device_type.map(type_name).into(),
+            agent.as_str().into(),
+            device.attached.into(),
+            device.attached.then_some(seen.millis()).into(),
+            device.activity.to_bytes().as_slice().into(),
+            seen.millis().into(),
+        ],
+    );
+    Ok(())
+}
+
+/// Attaches the device that `browser` is for the user.
+pub(crate) fn attach<T: Tx>(tx: &T, project: &[u8; 16], user: UserId, browser: BrowserId, now: Timestamp) {
+    tx.write(&ATTACH, &[now.millis().into(), project.into(), (&user.to_bytes()).into(), (&browser.to_bytes()).into()]);
+}
+
+/// Detaches a device.
+pub(crate) fn detach<T: Tx>(tx: &T, project: &[u8; 16], user: UserId, device: DeviceId) {
+    tx.write(&DETACH, &[project.into(), (&user.to_bytes()).into(), (&device.to_bytes()).into()]);
+}
+
+/// A device as the site's server is shown it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceRow {
+    /// Our id.
+    pub id: DeviceId,
+    /// The fingerprint it last came with.
+    pub fingerprint: Option<FingerprintId>,
+    /// Computer, tablet or phone.
+    pub device_type: Option<DeviceType>,
+    /// What it says it is.
+    pub agent: Agent,
+    /// Whether it is attached.
+    pub attached: bool,
+    /// When it last was.
+    pub attached_at: Option<Timestamp>,
+    /// First seen.
+    pub created_at: Timestamp,
+    /// Last seen.
+    pub last_seen_at: Timestamp,
+}
+
+/// The devices that were ever attached to the user, the last used first, at most 200.
+pub(crate) async fn list<T: Tx>(tx: &T, project: &[u8; 16], user: UserId) -> Result<Vec<DeviceRow>, StoreError> {
+    let rows = tx.read(&LIST, &[project.into(), (&user.to_bytes()).into()]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DeviceRow {
+                id: DeviceId::from_bytes(row.id(0)?),
+                fingerprint: row.opt_id(1)?.map(FingerprintId::from_bytes),
+                device_type: row.opt_text(2)?.and_then(type_of),
+                agent: json(row.text(3)?, "device agent")?,
+                attached: row.bool(4)?,
+                attached_at: row.opt_int(5)?.map(Timestamp::from_millis),
+                created_at: Timestamp::from_millis(row.int(6)?),
+                last_seen_at: Timestamp::from_millis(row.int(7)?),
+            })
+        })
+        .collect()
+}
+
+fn decode(row: &Row) -> Result<Device, StoreError> {
+    Ok(Device {
+        id: DeviceId::from_bytes(row.id(0)?),
+        browser: BrowserId::from_bytes(row.id(1)?),
+        fingerprint: row.opt_id(2)?.map(FingerprintId::from_bytes),
+        device_type: row.opt_text(3)?.and_then(type_of),
+        attached: row.bool(4)?,
+        activity: activity(row.bytes(5)?, "device activity")?,
+    })
+}
+
+const fn type_name(kind: DeviceType) -> &'static str {
+    match kind {
+        DeviceType::Computer => "computer",
+        DeviceType::Tablet => "tablet",
+        DeviceType::Mobile => "mobile",
+    }
+}
+
+fn type_of(name: &str) -> Option<DeviceType> {
+    [DeviceType::Computer, DeviceType::Tablet, DeviceType::Mobile].into_iter().find(|kind| type_name(*kind) == name)
+}

@@ -1,0 +1,111 @@
+//! Evaluations: the immutable snapshot, and what happens to it later.
+
+use countersign_engine::{
+    evaluation::Evaluation,
+    id::{ChallengeId, EvaluationId},
+    time::Timestamp,
+};
+
+use super::{json, to_json};
+use crate::{Row, Sql, StoreError, Tx, Value};
+
+static INSERT: Sql = Sql::same(
+    "INSERT INTO evaluations (project_id, evaluation_id, challenge_id, body, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $5)",
+);
+static READ: Sql = Sql::same(
+    "SELECT body, consumed_at, consumed_key, label, note, updated_at FROM evaluations \
+     WHERE project_id = $1 AND evaluation_id = $2",
+);
+// The guard makes single use a matter of construction: whoever changes the row is the one who claimed it.
+static CLAIM: Sql = Sql::same(
+    "UPDATE evaluations SET consumed_at = $1, consumed_key = $2, updated_at = $1 \
+     WHERE project_id = $3 AND evaluation_id = $4 AND consumed_at IS NULL",
+);
+static LABEL: Sql = Sql::same(
+    "UPDATE evaluations SET label = $1, note = $2, updated_at = $3 WHERE project_id = $4 AND evaluation_id = $5",
+);
+
+pub(crate) const ALL: &[&Sql] = &[&INSERT, &READ, &CLAIM, &LABEL];
+
+/// An evaluation as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredEvaluation {
+    /// The snapshot.
+    pub evaluation: Evaluation,
+    /// When it was claimed.
+    pub consumed_at: Option<Timestamp>,
+    /// SHA-256 of the idempotency key that claimed it.
+    pub consumed_key: Option<[u8; 32]>,
+    /// What it turned out to be.
+    pub label: Option<String>,
+    /// What was noted with that.
+    pub note: Option<String>,
+    /// When any of this last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Writes a new evaluation.
+pub(crate) fn insert<T: Tx>(tx: &T, project: &[u8; 16], evaluation: &Evaluation) -> Result<(), StoreError> {
+    let body = to_json(evaluation, "evaluation")?;
+    let challenge = evaluation.challenge_id.map(ChallengeId::to_bytes);
+    tx.write(
+        &INSERT,
+        &[
+            project.into(),
+            (&evaluation.id.to_bytes()).into(),
+            challenge.as_ref().map_or(Value::Null, Into::into),
+            body.as_str().into(),
+            evaluation.created_at.millis().into(),
+        ],
+    );
+    Ok(())
+}
+
+/// The evaluation with that id.
+pub(crate) async fn read<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    id: EvaluationId,
+) -> Result<Option<StoredEvaluation>, StoreError> {
+    let rows = tx.read_locked(&READ, &[project.into(), (&id.to_bytes()).into()]).await?;
+    rows.first().map(decode).transpose()
+}
+
+/// Claims it; whether this call was the one that did.
+pub(crate) async fn claim<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    id: EvaluationId,
+    key: Option<&[u8; 32]>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let key = key.map_or(Value::Null, |key| Value::Bytes(key));
+    let changed = tx.claim(&CLAIM, &[now.millis().into(), key, project.into(), (&id.to_bytes()).into()]).await?;
+    Ok(changed == 1)
+}
+
+/// Says what it turned out to be.
+pub(crate) fn label<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    id: EvaluationId,
+    (label, note): (&str, Option<&str>),
+    now: Timestamp,
+) {
+    tx.write(&LABEL, &[label.into(), note.into(), now.millis().into(), project.into(), (&id.to_bytes()).into()]);
+}
+
+fn decode(row: &Row) -> Result<StoredEvaluation, StoreError> {
+    let key = row
+        .opt_bytes(2)?
+        .map(|bytes| <[u8; 32]>::try_from(bytes).map_err(|_| StoreError::Corrupt { what: "idempotency key hash" }));
+    Ok(StoredEvaluation {
+        evaluation: json(row.text(0)?, "evaluation")?,
+        consumed_at: row.opt_int(1)?.map(Timestamp::from_millis),
+        consumed_key: key.transpose()?,
+        label: row.opt_text(3)?.map(Into::into),
+        note: row.opt_text(4)?.map(Into::into),
+        updated_at: Timestamp::from_millis(row.int(5)?),
+    })
+}

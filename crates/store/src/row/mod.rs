@@ -1,0 +1,37 @@
+//! Between rows and the engine's values: one file a table.
+//!
+//! Nothing here decides anything; a row that can't be read is [`StoreError::Corrupt`], never a default.
+
+pub(crate) mod challenge;
+pub(crate) mod device;
+pub(crate) mod evaluation;
+pub(crate) mod subject;
+pub(crate) mod user;
+
+pub use device::DeviceRow;
+pub use evaluation::StoredEvaluation;
+
+use countersign_engine::window::Activity;
+use serde::de::DeserializeOwned;
+
+use crate::StoreError;
+
+/// Reads a JSON document.
+pub(crate) fn json<T: DeserializeOwned>(text: &str, what: &'static str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what })
+}
+
+/// Writes a JSON document. Our own values always can be.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T, what: &'static str) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::Corrupt { what })
+}
+
+/// Reads the counts of a subject.
+pub(crate) fn activity(bytes: &[u8], what: &'static str) -> Result<Activity, StoreError> {
+    Activity::from_bytes(bytes).ok_or(StoreError::Corrupt { what })
+}
+
+/// Reads a checked text.
+pub(crate) fn checked<T, E>(parsed: Result<T, E>, what: &'static str) -> Result<T, StoreError> {
+    parsed.map_err(|_| StoreError::Corrupt { what })
+}

@@ -1,0 +1,225 @@
+//! The whole of what an operation sees of a database: four kinds of values, rows, four verbs.
+
+use std::fmt;
+
+/// A value on its way to the database.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// An integer; times are milliseconds, truth is 0 or 1.
+    Int(i64),
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// Nothing.
+    Null,
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Self::Int(i64::from(value))
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
+    fn from(value: &'a [u8; N]) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value<'_> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A value that came from the database.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Owned {
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+    Null,
+}
+
+/// A row: read by the column's place, checked for its kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row(pub(crate) Vec<Owned>);
+
+const WRONG_KIND: StoreError = StoreError::Corrupt { what: "a column of another kind" };
+
+impl Row {
+    fn at(&self, place: usize) -> Result<&Owned, StoreError> {
+        self.0.get(place).ok_or(StoreError::Corrupt { what: "a missing column" })
+    }
+
+    /// An integer, or nothing.
+    pub fn opt_int(&self, place: usize) -> Result<Option<i64>, StoreError> {
+        match self.at(place)? {
+            Owned::Int(value) => Ok(Some(*value)),
+            Owned::Null => Ok(None),
+            Owned::Text(_) | Owned::Bytes(_) => Err(WRONG_KIND),
+        }
+    }
+
+    /// An integer.
+    pub fn int(&self, place: usize) -> Result<i64, StoreError> {
+        self.opt_int(place)?.ok_or(WRONG_KIND)
+    }
+
+    /// 0 or 1.
+    pub fn bool(&self, place: usize) -> Result<bool, StoreError> {
+        Ok(self.int(place)? != 0)
+    }
+
+    /// Text, or nothing.
+    pub fn opt_text(&self, place: usize) -> Result<Option<&str>, StoreError> {
+        match self.at(place)? {
+            Owned::Text(value) => Ok(Some(value)),
+            Owned::Null => Ok(None),
+            Owned::Int(_) | Owned::Bytes(_) => Err(WRONG_KIND),
+        }
+    }
+
+    /// Text.
+    pub fn text(&self, place: usize) -> Result<&str, StoreError> {
+        self.opt_text(place)?.ok_or(WRONG_KIND)
+    }
+
+    /// Bytes, or nothing.
+    pub fn opt_bytes(&self, place: usize) -> Result<Option<&[u8]>, StoreError> {
+        match self.at(place)? {
+            Owned::Bytes(value) => Ok(Some(value)),
+            Owned::Null => Ok(None),
+            Owned::Int(_) | Owned::Text(_) => Err(WRONG_KIND),
+        }
+    }
+
+    /// Bytes.
+    pub fn bytes(&self, place: usize) -> Result<&[u8], StoreError> {
+        self.opt_bytes(place)?.ok_or(WRONG_KIND)
+    }
+
+    /// The 16 bytes of an id, or nothing.
+    pub fn opt_id(&self, place: usize) -> Result<Option<[u8; 16]>, StoreError> {
+        self.opt_bytes(place)?.map(|bytes| bytes.try_into().map_err(|_| WRONG_KIND)).transpose()
+    }
+
+    /// The 16 bytes of an id.
+    pub fn id(&self, place: usize) -> Result<[u8; 16], StoreError> {
+        self.opt_id(place)?.ok_or(WRONG_KIND)
+    }
+}
+
+/// A statement: constant text, so that it is prepared once. Parameters are `$1`, `$2`, … in the order of their first use.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sql {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Sql {
+    /// A statement that both databases understand.
+    pub const fn same(text: &'static str) -> Self {
+        Self { sqlite: text, postgres: text }
+    }
+
+    /// A statement that must differ.
+    pub const fn each(sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { sqlite, postgres }
+    }
+
+    /// SQLite's text.
+    pub const fn sqlite(&self) -> &'static str {
+        self.sqlite
+    }
+
+    /// PostgreSQL's text.
+    pub const fn postgres(&self) -> &'static str {
+        self.postgres
+    }
+}
+
+/// A transaction, as an operation sees it. `&self`, so that reads that don't wait for each other can be joined.
+///
+/// Once a statement has failed the transaction is lost: all that follow fail as well, whatever the operation makes of
+/// it. Reads and claims belong before writes: one that follows a write sees it, but on PostgreSQL has to send it first.
+pub trait Tx: Sync {
+    /// Reads.
+    fn read(
+        &self,
+        sql: &'static Sql,
+        params: &[Value<'_>],
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+
+    /// Reads what will be written: nobody else may change it until the transaction ends.
+    fn read_locked(
+        &self,
+        sql: &'static Sql,
+        params: &[Value<'_>],
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+
+    /// Writes at once and answers how many rows changed: the guarded update.
+    fn claim(&self, sql: &'static Sql, params: &[Value<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Writes by the end of the transaction; a failure fails the operation.
+    fn write(&self, sql: &'static Sql, params: &[Value<'_>]);
+}
+
+/// One transaction of the domain. Run again with the same values it does the same: it draws no id and reads no clock.
+pub trait Operation: Send + Sync + 'static {
+    /// What it answers, refusals included.
+    type Out: Send + 'static;
+
+    /// Runs it; it may wait for nothing but the transaction. An error rolls everything back. `Send`, because on
+    /// PostgreSQL a request's own task waits for it.
+    fn run<T: Tx>(&self, tx: &T) -> impl Future<Output = Result<Self::Out, StoreError>> + Send;
+}
+
+/// An accident. What a caller did wrong is never one: that is a value.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// More operations wait than may, or another process has held the database for too long: try again.
+    #[error("the database is busy")]
+    Busy,
+    /// The database can't be used now.
+    #[error("the database can't be used: {0}")]
+    Unavailable(String),
+    /// Something in the database is not what was written.
+    #[error("the database holds something that can't be read: {what}")]
+    Corrupt {
+        /// What.
+        what: &'static str,
+    },
+    /// The operation failed by a fault of ours; nothing was written.
+    #[error("the operation failed: {0}")]
+    Failed(Faults),
+}
+
+/// What went wrong inside an operation, without any value that it worked on.
+#[derive(Clone, Debug)]
+pub struct Faults(pub(crate) String);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
