@@ -141,7 +141,7 @@ fn put(buffer: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = buffer.write_fmt(text);
 }
 
-/// Spreads numbers evenly over 64 bits, each to another (Vigna's SplitMix64).
+/// Spreads numbers evenly over 64 bits, each to another (Vigna's `SplitMix64`).
 fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
