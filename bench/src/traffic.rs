@@ -95,6 +95,8 @@ impl Traffic {
 
     fn write_body(&self, user: u32, body: &mut Vec<u8>) {
         let Target { origin, client_id, action, .. } = &self.target;
+        // The click ids that advertising networks add make the addresses of real pages this long.
+        let click = "Cj0KCQjwxqC4BhDtARIsAF6xyz_".repeat(22);
         let domain = user % 40;
         put(
             body,
@@ -109,7 +111,7 @@ impl Traffic {
         put(
             body,
             format_args!(
-                r#","page_url":"{origin}/account/login?return_to=%2Forders%2F2026%2F{user:08}%2Finvoice&utm_source=newsletter&utm_medium=email&utm_campaign=autumn-collection-for-returning-customers&utm_content=header-button&session_hint={user:016x}"}}"#
+                r#","page_url":"{origin}/account/login?return_to=%2Forders%2F2026%2F{user:08}%2Finvoice&utm_source=newsletter&utm_medium=email&utm_campaign=autumn-collection-for-returning-customers&utm_content=header-button&gclid={click}"}}"#
             ),
         );
     }
