@@ -91,8 +91,9 @@ impl Config {
         file: Option<(&str, &str)>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut settings: Table =
-            DEFAULTS.parse().map_err(|error: toml::de::Error| ConfigError::new("config.default.toml", error.message()))?;
+        let mut settings: Table = DEFAULTS
+            .parse()
+            .map_err(|error: toml::de::Error| ConfigError::new("config.default.toml", error.message()))?;
         if let Some((name, text)) = file {
             // Read once alone, so that an error points into the file as it was written.
             let parsed: Table = text.parse().map_err(|error| located(name, text, &error))?;
@@ -123,7 +124,10 @@ impl Config {
             return Err(ConfigError::new("public_url", "must start with https:// (http:// only on the loopback)"));
         }
         if self.public_url.path() != "/" || self.public_url.query().is_some() || self.public_url.fragment().is_some() {
-            return Err(ConfigError::new("public_url", "must be an origin, without a path: challenge pages live at its root"));
+            return Err(ConfigError::new(
+                "public_url",
+                "must be an origin, without a path: challenge pages live at its root",
+            ));
         }
         self.database_file()?;
         Ok(())
@@ -133,7 +137,9 @@ impl Config {
     pub fn database_file(&self) -> Result<PathBuf, ConfigError> {
         match self.database.strip_prefix("sqlite:") {
             Some(path) if !path.is_empty() => Ok(self.data_dir.join(path)),
-            _ => Err(ConfigError::new("database", "must be `sqlite:` and a file name, such as `sqlite:countersign.db`")),
+            _ => {
+                Err(ConfigError::new("database", "must be `sqlite:` and a file name, such as `sqlite:countersign.db`"))
+            }
         }
     }
 

@@ -103,13 +103,16 @@ async fn hand_over(ctx: &Ctx, courier: &Courier, due: &DueMessage) -> MessageOut
     let now = ctx.clock.now();
     let sent = courier.send(&content.outgoing(&due.id.to_string()), now.millis()).await;
     let word = if sent.is_ok() { "sent" } else { "failed" };
-    metrics::counter!("countersign_messages_total", "channel" => payload.channel.as_str(), "outcome" => word).increment(1);
+    metrics::counter!("countersign_messages_total", "channel" => payload.channel.as_str(), "outcome" => word)
+        .increment(1);
     match sent {
         Ok(receipt) if receipt.status == ReceiptStatus::Delivered => MessageOutcome::Over(Delivery::Delivered),
         Ok(_) => MessageOutcome::Over(Delivery::Sent),
         Err(error) => {
             tracing::warn!(message = %due.id, error = error.what, retryable = error.retryable, "a message was not taken");
-            retry(&due.challenge, due.attempts, now).filter(|_| error.retryable).unwrap_or(MessageOutcome::Over(Delivery::Failed))
+            retry(&due.challenge, due.attempts, now)
+                .filter(|_| error.retryable)
+                .unwrap_or(MessageOutcome::Over(Delivery::Failed))
         }
     }
 }
@@ -137,4 +140,6 @@ impl Content {
     }
 }
 
-fn content(_ctx: &Ctx, _due: &DueMessage, _payload: &Payload) -> Option<Content> { None }
+fn content(_ctx: &Ctx, _due: &DueMessage, _payload: &Payload) -> Option<Content> {
+    None
+}

@@ -30,7 +30,8 @@ async fn ready(State(ctx): State<Ctx>) -> Response {
     let store = ctx.store.read(ReadProjects).await.is_ok();
     let status = if store && !draining { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = |fine: bool| if fine { "ok" } else { "unavailable" };
-    (status, axum::Json(json!({"status": word(store && !draining), "store": word(store), "draining": draining}))).into_response()
+    (status, axum::Json(json!({"status": word(store && !draining), "store": word(store), "draining": draining})))
+        .into_response()
 }
 
 async fn metrics(State(ctx): State<Ctx>) -> Response {

@@ -139,7 +139,11 @@ impl Server {
     }
 
     /// Serves until `stop` resolves; then finishes what is under way and closes the store.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
         let (tell, told) = watch::channel(false);
         let mut work = JoinSet::new();
         work.spawn(courier_job::run(self.ctx.clone(), Arc::clone(&self.courier), told.clone()));
@@ -196,11 +200,15 @@ async fn method_not_allowed(method: Method) -> Problem {
 
 /// What the framework refuses by itself leaves in our form too.
 async fn as_problem(response: Response) -> Response {
-    let ours = |name: &str| response.headers().get("content-type").is_some_and(|value| value.as_bytes().starts_with(name.as_bytes()));
+    let ours = |name: &str| {
+        response.headers().get("content-type").is_some_and(|value| value.as_bytes().starts_with(name.as_bytes()))
+    };
     let kind = match response.status() {
         _ if ours("application/") || ours("text/html") => return response,
         StatusCode::PAYLOAD_TOO_LARGE => &problem::BODY_TOO_LARGE,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => &problem::INVALID_FORM,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => {
+            &problem::INVALID_FORM
+        }
         StatusCode::INTERNAL_SERVER_ERROR => &problem::INTERNAL,
         _ => return response,
     };

@@ -48,7 +48,8 @@ impl<'t> Speech<'t> {
 
     /// The text under `key`, with one fact more than the page has.
     pub fn text_with(&self, key: &str, name: &'static str, value: impl Into<FluentValue<'static>>) -> String {
-        let mut facts: FluentArgs<'_> = self.facts.iter().map(|(known, value)| (known.to_owned(), value.clone())).collect();
+        let mut facts: FluentArgs<'_> =
+            self.facts.iter().map(|(known, value)| (known.to_owned(), value.clone())).collect();
         let value: FluentValue<'static> = value.into();
         facts.set(name, value);
         self.voice.text(key, &facts)

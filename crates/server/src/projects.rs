@@ -11,8 +11,8 @@ use countersign_engine::{
     challenge::ChallengeConfig,
     config::{Key, Project, Settings},
     environment::Environment,
-    list::List,
     id::{KeyId, ListId, PolicyId, ProjectId},
+    list::List,
     policy::{Policy, PolicySet},
 };
 use countersign_store::{
@@ -79,8 +79,7 @@ impl Projects {
                 projects.insert(row.id, Arc::clone(project));
                 continue;
             }
-            let Some((row, documents)) =
-                store.read(ReadDocuments { project: row.id, revision: i64::MAX }).await?
+            let Some((row, documents)) = store.read(ReadDocuments { project: row.id, revision: i64::MAX }).await?
             else {
                 continue;
             };
@@ -164,7 +163,10 @@ pub fn compile(row: &ProjectRow, documents: &[DocumentRow]) -> Result<Project, C
     })
 }
 
-fn of_kind<T: DeserializeOwned>(documents: &[DocumentRow], kind: DocumentKind) -> Result<Vec<([u8; 16], T)>, CompileError> {
+fn of_kind<T: DeserializeOwned>(
+    documents: &[DocumentRow],
+    kind: DocumentKind,
+) -> Result<Vec<([u8; 16], T)>, CompileError> {
     let wanted = documents.iter().filter(|document| document.kind == kind);
     wanted
         .map(|document| {

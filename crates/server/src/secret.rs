@@ -7,7 +7,10 @@
 use std::{fmt, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit, aead::{Aead, Payload}};
+use chacha20poly1305::{
+    ChaCha20Poly1305, KeyInit,
+    aead::{Aead, Payload},
+};
 use countersign_engine::id::{BrowserId, ChallengeId, FingerprintId, MessageId, ProjectId};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};

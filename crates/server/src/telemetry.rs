@@ -54,7 +54,8 @@ pub async fn observe(ctx: axum::extract::State<Ctx>, request: Request, next: Nex
     let started = Instant::now();
     let id = format!("req_{}", hex(&ctx.rng.bytes::<10>()));
     // The route's pattern, never the path: paths hold ids, and one label a path would be without end.
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "unmatched".to_owned(), |p| p.as_str().to_owned());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "unmatched".to_owned(), |p| p.as_str().to_owned());
     let method = request.method().clone();
     let span = tracing::info_span!("request", id, route, %method);
     let mut response = CURRENT.scope(id.clone(), next.run(request)).instrument(span.clone()).await;

@@ -4,11 +4,7 @@ use axum::http::{HeaderMap, header};
 use countersign_engine::{environment::Environment, text::Origin};
 
 use super::problem::{self, Problem};
-use crate::{
-    context::Ctx,
-    projects::KeyOf,
-    secret::has_checksum,
-};
+use crate::{context::Ctx, projects::KeyOf, secret::has_checksum};
 
 /// The key of the `Authorization: Bearer sk_…` header.
 pub fn secret(ctx: &Ctx, headers: &HeaderMap) -> Result<KeyOf, Problem> {
@@ -32,8 +28,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The key of a client id, if the page's origin may use it.
 pub fn client(ctx: &Ctx, client_id: &str, headers: &HeaderMap) -> Result<KeyOf, Problem> {
-    let key = ctx.projects.by_client_id(client_id).ok_or(Problem::new(&problem::UNKNOWN_CLIENT).pointer("/client_id"))?;
-    let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()).and_then(|text| Origin::parse(text).ok());
+    let key =
+        ctx.projects.by_client_id(client_id).ok_or(Problem::new(&problem::UNKNOWN_CLIENT).pointer("/client_id"))?;
+    let origin =
+        headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()).and_then(|text| Origin::parse(text).ok());
     let allowed = origin.as_ref().is_some_and(|origin| may_use(&key, origin));
     if allowed { Ok(key) } else { Err(Problem::new(&problem::ORIGIN_NOT_ALLOWED)) }
 }

@@ -48,7 +48,8 @@ struct Secret;
 
 impl Modify for Secret {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API secret: `sk_…`")).build();
+        let scheme =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API secret: `sk_…`")).build();
         document.components.get_or_insert_default().add_security_scheme("secret", SecurityScheme::Http(scheme));
     }
 }

@@ -207,7 +207,13 @@ pub fn documentation() -> String {
         "# Problems\n\nEvery refusal is `application/problem+json` with a stable `code`. This page is made from the server's own table.\n",
     );
     for kind in ALL {
-        page.push_str(&format!("\n## `{}`\n\n{} · HTTP {}\n\n{}\n", kind.code, kind.title, kind.status.as_u16(), kind.help));
+        page.push_str(&format!(
+            "\n## `{}`\n\n{} · HTTP {}\n\n{}\n",
+            kind.code,
+            kind.title,
+            kind.status.as_u16(),
+            kind.help
+        ));
     }
     page
 }

@@ -173,7 +173,8 @@ impl EvaluationShape {
     pub fn of(ctx: &Ctx, (stored, challenge): &Found) -> Self {
         let StoredEvaluation { evaluation, consumed_at, label, note, updated_at, .. } = stored;
         let created = evaluation.created_at.rfc3339();
-        let updated_at = challenge.as_ref().map_or(*updated_at, |challenge| challenge.updated_at.max(*updated_at)).rfc3339();
+        let updated_at =
+            challenge.as_ref().map_or(*updated_at, |challenge| challenge.updated_at.max(*updated_at)).rfc3339();
         Self {
             id: evaluation.id.to_string(),
             action: evaluation.action.to_string(),
@@ -188,10 +189,9 @@ impl EvaluationShape {
                 action: PolicyAction { r#type: evaluation.verdict.as_str() },
             }),
             effects: evaluation.effects.clone(),
-            fingerprint: evaluation.fingerprint.map(|reading| FingerprintBrief {
-                id: reading.id.to_string(),
-                confidence: reading.confidence,
-            }),
+            fingerprint: evaluation
+                .fingerprint
+                .map(|reading| FingerprintBrief { id: reading.id.to_string(), confidence: reading.confidence }),
             device: evaluation.device.map(|device| device.to_string()),
             geolocation: geolocation(evaluation),
             metadata: evaluation.metadata.clone(),

@@ -17,7 +17,8 @@ use url::Url;
 
 use super::{
     view::{
-        self, Choice, Choose, EnterCode, NextChannel, Notice, OtherWay, PhoneNeeded, PhoneTrouble, State, mask_email, mask_phone,
+        self, Choice, Choose, EnterCode, NextChannel, Notice, OtherWay, PhoneNeeded, PhoneTrouble, State, mask_email,
+        mask_phone,
     },
     visit::{Browser, Visit, answer, appearance},
 };
@@ -47,12 +48,7 @@ pub async fn get(
 }
 
 /// The page at `/?challenge=…`, as the public reference has it.
-pub async fn at_root(
-    Axum(ctx): Axum<Ctx>,
-    method: Method,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
+pub async fn at_root(Axum(ctx): Axum<Ctx>, method: Method, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let id = asked.challenge.clone().unwrap_or_default();
     show(&ctx, &method, &id, &asked, &headers).await
 }
@@ -140,7 +136,8 @@ fn pending(challenge: &Challenge, asked: &Asked, now: Timestamp) -> State {
         };
         return State::PhoneNeeded(PhoneNeeded { typed: String::new(), trouble });
     }
-    let choices: Vec<Choice> = challenge.open_channels().into_iter().filter_map(|channel| choice(challenge, channel)).collect();
+    let choices: Vec<Choice> =
+        challenge.open_channels().into_iter().filter_map(|channel| choice(challenge, channel)).collect();
     if !can_be_passed(challenge) {
         return State::Unreachable;
     }
@@ -150,7 +147,10 @@ fn pending(challenge: &Challenge, asked: &Asked, now: Timestamp) -> State {
             Some(next) => State::NextChannel(NextChannel { next }),
             None => State::Unreachable,
         },
-        _ => State::Choose(Choose { choices, failed: challenge.delivery == Some(Delivery::Failed) && change != Some("channel") }),
+        _ => State::Choose(Choose {
+            choices,
+            failed: challenge.delivery == Some(Delivery::Failed) && change != Some("channel"),
+        }),
     }
 }
 
@@ -159,7 +159,9 @@ fn can_be_passed(challenge: &Challenge) -> bool {
     let open = challenge.open_channels();
     match challenge.config.require {
         Require::Any => !open.is_empty(),
-        Require::All => challenge.config.channels.iter().all(|wanted| open.contains(wanted) || challenge.proven.contains(wanted)),
+        Require::All => {
+            challenge.config.channels.iter().all(|wanted| open.contains(wanted) || challenge.proven.contains(wanted))
+        }
     }
 }
 
@@ -170,7 +172,9 @@ fn enter_code(
     asked: &Asked,
     now: Timestamp,
 ) -> State {
-    let seconds = |until: Timestamp| u32::try_from(until.since(now).max(0).div_euclid(1_000) + i64::from(until > now)).unwrap_or_default();
+    let seconds = |until: Timestamp| {
+        u32::try_from(until.since(now).max(0).div_euclid(1_000) + i64::from(until > now)).unwrap_or_default()
+    };
     let undelivered = matches!(challenge.delivery, Some(Delivery::Failed | Delivery::Bounced));
     let notice = match asked.notice.as_deref() {
         _ if undelivered => Some(Notice::Undelivered),

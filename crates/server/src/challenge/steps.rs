@@ -152,7 +152,9 @@ pub async fn verify(
         Ok(outcome) => outcome,
         Err(error) => return trouble(&ctx, &headers, &browser, &error.into()),
     };
-    let tried = |outcome: &'static str| metrics::counter!("countersign_challenge_attempts_total", "outcome" => outcome).increment(1);
+    let tried = |outcome: &'static str| {
+        metrics::counter!("countersign_challenge_attempts_total", "outcome" => outcome).increment(1)
+    };
     match outcome {
         StepOutcome::NotFound => answer(&ctx, &headers, None, &browser, &State::NotFound),
         StepOutcome::Refused(..) => back(&visit, ""),

@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_code_is_read_however_it_is_typed() {
-        for typed in ["123456", " 123 456 ", "123-456", "١٢٣٤٥٦", "۱۲۳۴۵۶", "１２３４５６", "Shop: 123456."] {
+        for typed in ["123456", " 123 456 ", "123-456", "١٢٣٤٥٦", "۱۲۳۴۵۶", "１２３４５６", "Shop: 123456."]
+        {
             assert_eq!(typed_code(typed), "123456", "{typed}");
         }
         assert_eq!(typed_code("letters"), "");

@@ -218,7 +218,8 @@ pub fn is_ours(ctx: &Ctx, headers: &HeaderMap, challenge: ChallengeId, browser: 
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let own = ctx.config.public_url.origin().ascii_serialization();
     // `null` is what a page with `no-referrer` sends as its origin.
-    let origin_ok = text("origin").is_none_or(|origin| origin == "null" || bool::from(origin.as_bytes().ct_eq(own.as_bytes())));
+    let origin_ok =
+        text("origin").is_none_or(|origin| origin == "null" || bool::from(origin.as_bytes().ct_eq(own.as_bytes())));
     let site_ok = text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
     origin_ok && site_ok && !browser.is_new() && ctx.key.is_form_token(challenge, &browser.hash, token)
 }

@@ -73,12 +73,42 @@ mod tests {
         let chrome = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0 Safari/537.36";
         let table = [
             (chrome, None, "Chrome on macOS", Some(DeviceType::Computer)),
-            ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0 Safari/537.36 Edg/147.0.0.0", None, "Edge on Windows", Some(DeviceType::Computer)),
-            ("Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1", None, "Safari on iOS", Some(DeviceType::Mobile)),
-            ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15", Some(5), "Safari on iPadOS", Some(DeviceType::Tablet)),
-            ("Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0 Mobile Safari/537.36", None, "Chrome on Android", Some(DeviceType::Mobile)),
-            ("Mozilla/5.0 (Linux; Android 15; SM-X910) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Safari/537.36", None, "Samsung Internet on Android", Some(DeviceType::Tablet)),
-            ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", None, "Firefox on Linux", Some(DeviceType::Computer)),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0 Safari/537.36 Edg/147.0.0.0",
+                None,
+                "Edge on Windows",
+                Some(DeviceType::Computer),
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1",
+                None,
+                "Safari on iOS",
+                Some(DeviceType::Mobile),
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15",
+                Some(5),
+                "Safari on iPadOS",
+                Some(DeviceType::Tablet),
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0 Mobile Safari/537.36",
+                None,
+                "Chrome on Android",
+                Some(DeviceType::Mobile),
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 15; SM-X910) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Safari/537.36",
+                None,
+                "Samsung Internet on Android",
+                Some(DeviceType::Tablet),
+            ),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                None,
+                "Firefox on Linux",
+                Some(DeviceType::Computer),
+            ),
         ];
         for (text, touch, wanted, kind) in table {
             let agent = read(text, touch);

@@ -104,7 +104,8 @@ impl Appearance {
 /// The stylesheet at `/challenge/{id}/appearance.css`. It overrides tokens and adds the operator's rules.
 pub fn appearance_css(appearance: &Appearance) -> String {
     let [light, dark] = SURFACES.map(|surface| appearance.accent.map(|accent| accent_tokens(accent, surface)));
-    let ground = appearance.background.map(|c| format!("--page:{c};--on-page:{}", Colour([0x55, 0x5b, 0x66]).readable_on(c)));
+    let ground =
+        appearance.background.map(|c| format!("--page:{c};--on-page:{}", Colour([0x55, 0x5b, 0x66]).readable_on(c)));
     let light: Vec<String> = light.into_iter().chain(ground).collect();
     let mut css = String::new();
     if !light.is_empty() {

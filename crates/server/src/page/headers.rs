@@ -79,6 +79,9 @@ mod tests {
 
     #[test]
     fn an_origin_that_is_none_adds_nothing() {
-        assert!(policy(Some("data:image/png;base64,AA"), Some("javascript:alert(1)")).contains("img-src 'self'; form-action 'self';"));
+        assert!(
+            policy(Some("data:image/png;base64,AA"), Some("javascript:alert(1)"))
+                .contains("img-src 'self'; form-action 'self';")
+        );
     }
 }

@@ -126,10 +126,9 @@ pub async fn post(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let mut response = evaluate(&ctx, peer.ip(), &headers, &bytes).await.map_or_else(
-        IntoResponse::into_response,
-        |answer| (StatusCode::CREATED, axum::Json(answer)).into_response(),
-    );
+    let mut response = evaluate(&ctx, peer.ip(), &headers, &bytes)
+        .await
+        .map_or_else(IntoResponse::into_response, |answer| (StatusCode::CREATED, axum::Json(answer)).into_response());
     allow_browsers(response.headers_mut());
     response
 }
@@ -198,7 +197,11 @@ fn check(request: &Evaluation, key: &KeyOf, by_server: bool) -> Result<(), Probl
         (!too_long(&request.page_url, 2_048), "/page_url", "at most 2048 bytes"),
         (!too_long(&request.user_agent, 1_024), "/user_agent", "at most 1024 bytes"),
         (!too_long(&request.device_token, 512), "/device_token", "at most 512 bytes"),
-        (request.groups.len() <= 32 && request.groups.iter().all(|id| id.len() <= 100), "/groups", "at most 32 ids of 100 bytes"),
+        (
+            request.groups.len() <= 32 && request.groups.iter().all(|id| id.len() <= 100),
+            "/groups",
+            "at most 32 ids of 100 bytes",
+        ),
         (by_server || request.ip.is_none(), "/ip", "only with the secret; a browser's address is seen, not told"),
         (by_server || request.user_agent.is_none(), "/user_agent", "only with the secret"),
     ] {
@@ -232,7 +235,8 @@ struct Caller {
 
 fn measure(ctx: &Ctx, key: &KeyOf, request: Evaluation, headers: &HeaderMap, caller: Caller) -> Signals {
     let simulate = request.simulate.unwrap_or_default();
-    let seen_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).filter(|_| !caller.by_server);
+    let seen_agent =
+        headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).filter(|_| !caller.by_server);
     let told_agent = simulate.user_agent.or(request.user_agent);
     let agent = agent::read(told_agent.as_deref().or(seen_agent).unwrap_or_default(), request.signals.touch_points);
     let seen_ip = (!caller.by_server).then_some(caller.client);

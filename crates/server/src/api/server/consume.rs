@@ -133,10 +133,13 @@ const fn name(outcome: &ConsumeOutcome) -> &'static str {
 }
 
 fn wanted(request: Request) -> Result<Wanted, Problem> {
-    let Some(Expect { action, user, metadata, challenge_status }) = request.expect else { return Ok(Wanted::default()) };
+    let Some(Expect { action, user, metadata, challenge_status }) = request.expect else {
+        return Ok(Wanted::default());
+    };
     let ExpectUser { id, email, phone } = user.unwrap_or_default();
     let status = |word: String| {
-        let help = "one of created, presented, code_sent, verified, completed, failed, expired, skipped, overridden, or null";
+        let help =
+            "one of created, presented, code_sent, verified, completed, failed, expired, skipped, overridden, or null";
         Status::parse(&word).ok_or(Problem::invalid("/expect/challenge_status", help))
     };
     let challenge_status = challenge_status.map(|wanted| wanted.map(status).transpose()).transpose()?;
@@ -150,6 +153,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<[u8; 32]>, Problem> {
     if fine {
         Ok(Some(sha256(bytes)))
     } else {
-        Err(Problem::new(&problem::INVALID_HEADER).detail("`Idempotency-Key` takes 1 to 255 printable ASCII characters"))
+        Err(Problem::new(&problem::INVALID_HEADER)
+            .detail("`Idempotency-Key` takes 1 to 255 printable ASCII characters"))
     }
 }

@@ -48,7 +48,8 @@ pub async fn post(
     let key = auth::secret(&ctx, &headers)?;
     let id = parse_id(&id)?;
     let Request { label, note } = body::read(&bytes)?;
-    let word = (1..=64).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let word = (1..=64).contains(&label.len())
+        && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !word {
         return Err(Problem::invalid("/label", "1 to 64 lower-case letters, digits and underscores"));
     }

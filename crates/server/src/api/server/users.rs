@@ -139,7 +139,9 @@ pub async fn update(
     match ctx.store.run(operation).await? {
         Updated::Done => Ok(StatusCode::NO_CONTENT),
         Updated::NotFound => Err(Problem::new(&problem::NOT_FOUND)),
-        Updated::MetadataTooLarge => Err(Problem::invalid("/metadata", "with what is there already, more than 50 keys or 4096 bytes")),
+        Updated::MetadataTooLarge => {
+            Err(Problem::invalid("/metadata", "with what is there already, more than 50 keys or 4096 bytes"))
+        }
         Updated::NothingToVerify => Err(Problem::new(&problem::NOTHING_TO_VERIFY)),
     }
 }
@@ -167,5 +169,9 @@ fn group_ids(groups: Groups) -> Result<Vec<String>, Problem> {
     ids.sort_unstable();
     ids.dedup();
     let fine = ids.len() <= 32 && ids.iter().all(|id| (1..=100).contains(&id.len()));
-    if fine { Ok(ids) } else { Err(Problem::invalid("/groups", "at most 32 groups, each with an id of 1 to 100 bytes")) }
+    if fine {
+        Ok(ids)
+    } else {
+        Err(Problem::invalid("/groups", "at most 32 groups, each with an id of 1 to 100 bytes"))
+    }
 }

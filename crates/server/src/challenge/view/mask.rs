@@ -47,7 +47,9 @@ mod tests {
 
     #[test]
     fn a_number_shows_its_last_two_digits() {
-        for (number, masked) in [("+33612345678", "•••• 78"), ("+1 (415) 555-0100", "•••• 00"), ("12", "••••"), ("", "••••")] {
+        for (number, masked) in
+            [("+33612345678", "•••• 78"), ("+1 (415) 555-0100", "•••• 00"), ("12", "••••"), ("", "••••")]
+        {
             assert_eq!(mask_phone(number), masked, "{number}");
         }
     }

@@ -4,7 +4,10 @@ use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use super::{Channel, Choose, Confirming, Context, EnterCode, Link, NextChannel, Notice, OtherWay, PhoneNeeded, ReportAsk, State, When};
+use super::{
+    Channel, Choose, Confirming, Context, EnterCode, Link, NextChannel, Notice, OtherWay, PhoneNeeded, ReportAsk,
+    State, When,
+};
 use crate::page::Speech;
 use crate::page::assets::{CHALLENGE_CSS, CHALLENGE_JS, TOKENS_CSS};
 use crate::texts::Voice;

@@ -220,6 +220,9 @@ impl State {
 
     /// Whether the person still has something to prove here, so that what is being confirmed belongs on the page.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self, Self::Choose(_) | Self::EnterCode(_) | Self::NextChannel(_) | Self::PhoneNeeded(_) | Self::ReportAsk(_))
+        matches!(
+            self,
+            Self::Choose(_) | Self::EnterCode(_) | Self::NextChannel(_) | Self::PhoneNeeded(_) | Self::ReportAsk(_)
+        )
     }
 }
