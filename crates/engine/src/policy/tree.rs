@@ -231,6 +231,9 @@ fn compare(map: &serde_json::Map<String, Value>, path: &str) -> Result<Compariso
         .ok_or_else(|| wrong(&format!("{path}/op"), format!("`{name}` is no operator; there are {}", names())))?;
     let at = format!("{path}/value");
     let value = map.get("value").ok_or_else(|| wrong(path, SHAPE)).and_then(|value| literal(value, &at))?;
+    if op == Op::Exists && !matches!(value, Literal::Bool(_)) {
+        return Err(wrong(&at, "`exists` takes true or false"));
+    }
     Ok(Comparison { field: field.to_owned(), op, value })
 }
 

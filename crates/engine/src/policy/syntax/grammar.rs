@@ -218,8 +218,8 @@ fn scalar(input: &mut Input<'_>) -> ModalResult<Literal> {
 }
 
 fn number(input: &mut Input<'_>) -> ModalResult<f64> {
-    let digits = take_while(1.., |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E'));
-    terminated(digits, peek(not(one_of(is_name))))
+    // A word glued to a number is no number: `3and`.
+    take_while(1.., |c: char| is_name(c) || c == '+')
         .verify(|digits: &str| digits.starts_with(|c: char| c.is_ascii_digit() || c == '-'))
         .verify_map(|digits: &str| digits.parse::<f64>().ok().filter(|n| n.is_finite()))
         .parse_next(input)
