@@ -167,9 +167,8 @@ impl PolicySet {
 
 /// The places of the policies that an action asks; `None` is an action that no policy names.
 fn asked(policies: &[&(PolicyId, Policy)], action: Option<&ActionName>) -> Box<[usize]> {
-    let is_asked = |policy: &Policy| {
-        policy.actions.is_empty() || action.is_some_and(|action| policy.actions.contains(action))
-    };
+    let is_asked =
+        |policy: &Policy| policy.actions.is_empty() || action.is_some_and(|action| policy.actions.contains(action));
     policies.iter().enumerate().filter(|(_, (_, policy))| is_asked(policy)).map(|(place, _)| place).collect()
 }
 

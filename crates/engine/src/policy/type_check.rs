@@ -177,7 +177,8 @@ impl Checker<'_> {
                 self.say("/then/list", format!("there is no list `{list}`"), help);
             }
             Some(ListKind::Country | ListKind::Asn) => {
-                let help = "name a list of users, addresses, e-mail addresses, domains, phones, devices or fingerprints";
+                let help =
+                    "name a list of users, addresses, e-mail addresses, domains, phones, devices or fingerprints";
                 self.say("/then/list", format!("an evaluation has no value for the list `{list}`"), help);
             }
             Some(_) => {}

@@ -46,7 +46,8 @@ fn compare(field: &str, op: Op, value: Literal) -> Condition {
 
 pub const BOOLS: &[&str] = &["is_new_user", "is_new_ip", "is_suspended"];
 /// The same count under two of its names, among others.
-pub const COUNTS: &[&str] = &["device_count", "risk.ato.score", "event_count.user.login.1h", "event_count.user.login.60m"];
+pub const COUNTS: &[&str] =
+    &["device_count", "risk.ato.score", "event_count.user.login.1h", "event_count.user.login.60m"];
 pub const TEXTS: &[&str] = &["action", "user_external_id", "email_domain", "group", "metadata.plan"];
 const ORDER: &[Op] = &[Op::Gt, Op::Gte, Op::Ne];
 const EQUAL: &[Op] = &[Op::Eq, Op::Ne];
