@@ -1,5 +1,39 @@
-//! The binary.
+//! The binary: reads the command line and wires the crates together. Nothing is decided here.
 
+mod check_config;
+mod cli;
 mod demo;
+mod serve;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("the runtime can't start: {error}")),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn run(cli: cli::Cli) -> Result<(), String> {
+    match cli.command {
+        cli::Command::Serve => serve::run(&cli.config).await,
+        cli::Command::CheckConfig => check_config::run(&cli.config),
+        cli::Command::Demo(options) => demo::run(options).await,
+    }
+}
+
+/// One line that says what to do.
+fn failed(error: &str) -> ExitCode {
+    eprintln!("countersign: {error}");
+    ExitCode::FAILURE
+}

@@ -330,20 +330,19 @@ impl Ruling {
         ruling.policy = Some(PolicyRef { id: winner.id, name: winner.name.to_owned() });
         match winner.then {
             Then::Verdict(verdict) => ruling.verdict = *verdict,
-            Then::Challenge { verdict, config, kind } => match project.challenge_configs.get(config) {
-                Some(config) => {
+            Then::Challenge { verdict, config, kind } => {
+                if let Some(config) = project.challenge_configs.get(config) {
                     let (email, phone) = destinations(inputs);
                     ruling.verdict = *verdict;
                     let reasons = ruling.reasons.clone();
                     ruling.challenge =
                         Some(NewChallenge { config: config.clone(), kind: kind.clone(), email, phone, reasons });
-                }
-                // It was there when the policy was saved. Without it nobody can prove anything: the safe side.
-                None => {
+                } else {
+                    // It was there when the policy was saved. Without it nobody can prove anything: the safe side.
                     ruling.verdict = Verdict::Deny;
                     ruling.reasons.push("challenge_config_missing".to_owned());
                 }
-            },
+            }
             Then::AddToList { .. } | Then::RemoveFromList { .. } | Then::Tag { .. } => {}
         }
         ruling

@@ -86,7 +86,7 @@ impl Rng {
     }
 }
 
-/// SplitMix64's output function (Steele, Lea and Flood, 2014).
+/// `SplitMix64`'s output function (Steele, Lea and Flood, 2014).
 const fn splitmix(state: u64) -> u64 {
     let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -15,9 +15,14 @@ use countersign_store::op::{ClaimMessages, DueMessage, FinishMessage, MessageOut
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use url::Url;
+
 use crate::{
+    challenge::{view::Confirming, visit::confirming},
     context::Ctx,
     courier::{Courier, Outgoing, ReceiptStatus},
+    message::{CodeMessage, EmailContent},
+    texts::Line,
 };
 
 /// How long one delivery may take before somebody else tries: longer than the courier's own limits.
@@ -140,6 +145,34 @@ impl Content {
     }
 }
 
-fn content(_ctx: &Ctx, _due: &DueMessage, _payload: &Payload) -> Option<Content> {
-    None
+/// Writes a message out, in the words of the page that asked for it.
+fn content(ctx: &Ctx, due: &DueMessage, payload: &Payload) -> Option<Content> {
+    let project = ctx.projects.get(due.project)?;
+    let challenge = &due.challenge;
+    let Confirming { action, device, place, at } = confirming(&due.evaluation.evaluation);
+    let report = format!("/challenge/{}/report?token={}", challenge.id, ctx.key.report_token(challenge.id));
+    let message = CodeMessage {
+        project: Line::new(&project.settings.name)?,
+        action,
+        device,
+        place,
+        at,
+        code: payload.code.clone().into(),
+        minutes: challenge.config.code_minutes,
+        report_url: Url::parse(&ctx.config.public(&report)).ok()?,
+        accent: challenge.config.appearance.accent.as_deref().and_then(|colour| colour.parse().ok()),
+    };
+    let voice = ctx.texts.get(&payload.language);
+    match payload.channel {
+        Channel::Email => {
+            let written = message.email(voice);
+            let EmailContent { subject, text, html } =
+                written.inspect_err(|error| tracing::error!(%error, "a mail can't be rendered")).ok()?;
+            Some(Content::Email { to: challenge.email.as_ref()?.to_string(), subject, text, html })
+        }
+        Channel::Sms => {
+            let host = ctx.config.public_url.host_str().unwrap_or_default();
+            Some(Content::Sms { to: challenge.phone.as_ref()?.to_string(), text: message.sms(voice, host) })
+        }
+    }
 }

@@ -124,6 +124,7 @@ impl Server {
             .merge(challenge::routes())
             .merge(health::routes())
             .route("/assets/{name}", get(static_files::asset))
+            .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
             .route("/js/v3/client.js", get(static_files::sdk_classic))
             .route("/js/v3/client.mjs", get(static_files::sdk_module))
             .fallback(not_found)
@@ -151,17 +152,17 @@ impl Server {
         let app = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let ctx = self.ctx.clone();
         let grace = Duration::from_secs(self.ctx.config.shutdown_seconds);
-        let (begin, begun) = tokio::sync::oneshot::channel();
+        let (told_to_stop, was_told) = tokio::sync::oneshot::channel();
         let stopping = async move {
             stop.await;
             ctx.draining.store(true, std::sync::atomic::Ordering::SeqCst);
             // Whoever waits for it may have gone: then there is nobody to hurry.
-            let _ = begin.send(());
+            let _ = told_to_stop.send(());
         };
         let serving = axum::serve(listener, app).with_graceful_shutdown(stopping);
         let served = tokio::select! {
             served = async { serving.await } => served,
-            () = async { let _ = begun.await; tokio::time::sleep(grace).await } => Ok(()),
+            () = async { let _ = was_told.await; tokio::time::sleep(grace).await } => Ok(()),
         };
         // Nobody listens if both tasks ended by themselves.
         let _ = tell.send(true);

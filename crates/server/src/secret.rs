@@ -164,7 +164,7 @@ fn framed(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     // A key shorter than the hash's block is padded with zeros (RFC 2104): done here, its length is the type's.
     let mut block = [0; 64];
     block.split_at_mut(32).0.copy_from_slice(key);
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&block.into());
+    let mut mac = Hmac::<Sha256>::new(&block.into());
     for part in parts {
         mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         mac.update(part);

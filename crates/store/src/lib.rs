@@ -9,7 +9,7 @@ pub mod row;
 mod sqlite;
 mod tx;
 
-pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
+pub use sqlite::{MIGRATIONS, Migration, OpenError, SqliteOptions, SqliteStore};
 pub use tx::{Operation, Row, Sql, StoreError, Tx, Value};
 
 use std::path::Path;
@@ -24,27 +24,44 @@ pub enum Store {
 impl Store {
     /// Opens the SQLite file at `path`, making or migrating it as needed.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
-        SqliteStore::open(path, options).map(Self::Sqlite)
+        Self::open_with(path, options, MIGRATIONS)
+    }
+
+    /// Opens the SQLite file at `path` with another schema than the product's: for tests.
+    pub fn open_with(path: &Path, options: SqliteOptions, migrations: &[Migration]) -> Result<Self, OpenError> {
+        SqliteStore::open(path, options, migrations).map(Self::Sqlite)
     }
 
     /// Runs an operation that may write; answers once it is durable.
+    ///
+    /// A caller who stops waiting doesn't undo it: it is then run as a whole, or not at all.
     pub async fn run<O: Operation>(&self, op: O) -> Result<O::Out, StoreError> {
         match self {
             Self::Sqlite(store) => store.run(op).await,
         }
     }
 
-    /// Runs an operation that only reads, on a snapshot.
+    /// Runs an operation that only reads, on a snapshot; one that writes fails.
+    ///
+    /// While it runs the database keeps what it may still see: read long histories in several operations.
     pub async fn read<O: Operation>(&self, op: O) -> Result<O::Out, StoreError> {
         match self {
             Self::Sqlite(store) => store.read(op).await,
         }
     }
 
-    /// Copies the whole database, as it is at one moment, while it is in use.
+    /// Copies the whole database, as it is at one moment, while it is in use, to a file that doesn't exist yet.
     pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(store) => store.backup(to).await,
+        }
+    }
+
+    /// Prepares statements without running them: the first that the database doesn't understand, or whose parameters
+    /// are not numbered in the order of their first use, is told.
+    pub async fn prepare(&self, statements: impl IntoIterator<Item = &'static Sql>) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.prepare(statements.into_iter().collect()).await,
         }
     }
 
@@ -55,7 +72,8 @@ impl Store {
         }
     }
 
-    /// Finishes what is queued and closes the database.
+    /// Finishes what is queued, folds the log back and closes the database, for every clone. Operations that come later
+    /// are told that it is unavailable. Dropping the last clone does the same, on the thread that drops it.
     pub async fn close(self) {
         match self {
             Self::Sqlite(store) => store.close().await,

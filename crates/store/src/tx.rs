@@ -45,7 +45,7 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
     }
 }
 
-impl<'a, T: Into<Self>> From<Option<T>> for Value<'a> {
+impl<T: Into<Self>> From<Option<T>> for Value<'_> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
@@ -159,16 +159,26 @@ impl Sql {
 }
 
 /// A transaction, as an operation sees it. `&self`, so that reads that don't wait for each other can be joined.
-#[expect(async_fn_in_trait, reason = "only this crate implements it, and no caller needs the futures to be Send")]
-pub trait Tx {
+///
+/// Once a statement has failed the transaction is lost: all that follow fail as well, whatever the operation makes of
+/// it. Reads and claims belong before writes: one that follows a write sees it, but on PostgreSQL has to send it first.
+pub trait Tx: Sync {
     /// Reads.
-    async fn read(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
+    fn read(
+        &self,
+        sql: &'static Sql,
+        params: &[Value<'_>],
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
 
     /// Reads what will be written: nobody else may change it until the transaction ends.
-    async fn read_locked(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
+    fn read_locked(
+        &self,
+        sql: &'static Sql,
+        params: &[Value<'_>],
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
 
     /// Writes at once and answers how many rows changed: the guarded update.
-    async fn claim(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<u64, StoreError>;
+    fn claim(&self, sql: &'static Sql, params: &[Value<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Writes by the end of the transaction; a failure fails the operation.
     fn write(&self, sql: &'static Sql, params: &[Value<'_>]);
@@ -179,15 +189,16 @@ pub trait Operation: Send + Sync + 'static {
     /// What it answers, refusals included.
     type Out: Send + 'static;
 
-    /// Runs it. An error rolls everything back.
-    fn run<T: Tx>(&self, tx: &T) -> impl Future<Output = Result<Self::Out, StoreError>>;
+    /// Runs it; it may wait for nothing but the transaction. An error rolls everything back. `Send`, because on
+    /// PostgreSQL a request's own task waits for it.
+    fn run<T: Tx>(&self, tx: &T) -> impl Future<Output = Result<Self::Out, StoreError>> + Send;
 }
 
 /// An accident. What a caller did wrong is never one: that is a value.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// More operations wait than may: try again.
-    #[error("too many operations are waiting")]
+    /// More operations wait than may, or another process has held the database for too long: try again.
+    #[error("the database is busy")]
     Busy,
     /// The database can't be used now.
     #[error("the database can't be used: {0}")]
@@ -204,7 +215,7 @@ pub enum StoreError {
 }
 
 /// What went wrong inside an operation, without any value that it worked on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Faults(pub(crate) String);
 
 impl fmt::Display for Faults {

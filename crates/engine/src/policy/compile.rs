@@ -11,6 +11,7 @@ use core::cmp::Reverse;
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
+    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -35,6 +36,9 @@ pub enum Operand {
         list: String,
     },
 }
+
+/// What the name of a question to a list begins with; the list's name follows.
+pub(super) const LISTED: &str = "in_list_";
 
 #[derive(Debug)]
 pub(super) enum Node {
@@ -201,12 +205,13 @@ impl Slots {
 
     fn test(&mut self, comparison: &Comparison) -> Option<Node> {
         let field = Field::parse(&comparison.field).ok()?;
-        let name = comparison.field.clone();
         if let (Op::InList | Op::NotInList, Literal::Text(list)) = (comparison.op, &comparison.value) {
             let slot = self.slot(Operand::Member { field, list: list.clone() });
+            let name = format!("{LISTED}{list}");
             return Some(Node::Test { slot, test: Test::IsTrue(comparison.op == Op::InList), name });
         }
         let test = Test::of(comparison, &field)?;
+        let name = comparison.field.clone();
         Some(Node::Test { slot: self.slot(Operand::Field(field)), test, name })
     }
 }

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{
-    compile::{Compiled, Matched, Node, PolicySet, holds},
+    compile::{Compiled, LISTED, Matched, Node, PolicySet, holds},
     tree::{Comparison, Condition},
 };
 use crate::{
@@ -111,7 +111,7 @@ impl PolicySet {
     }
 
     /// The fields whose comparisons made `matched` hold, in the order in which they are written; one that had to be
-    /// false is preceded by `not_`.
+    /// false is preceded by `not_`, and a list that the value is on by `in_list_`.
     pub fn reasons(&self, matched: Matched<'_>, facts: &[Fact<'_>]) -> Vec<String> {
         let mut found = Vec::new();
         if let Some(Compiled { when, .. }) = self.policy(matched) {
@@ -165,8 +165,13 @@ fn explain(node: &Node, facts: &[Fact<'_>], wanted: bool, found: &mut Vec<String
         }
         Node::Not(inner) => explain(inner, facts, !wanted, found),
         Node::Test { test, name, .. } => {
+            let is_true = test.asks_for_truth() == wanted;
+            // That somebody is on no list of exceptions explains nothing.
+            if !is_true && name.starts_with(LISTED) {
+                return;
+            }
             let name = name.strip_prefix("is_").unwrap_or(name);
-            let reason = if test.asks_for_truth() == wanted { name.to_string() } else { format!("not_{name}") };
+            let reason = if is_true { name.to_string() } else { format!("not_{name}") };
             if !found.contains(&reason) {
                 found.push(reason);
             }

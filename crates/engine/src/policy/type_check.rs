@@ -1,6 +1,6 @@
 //! What is refused when a policy is saved: everything that could not hold, or could not be meant.
 
-use core::net::IpAddr;
+use core::{fmt::Write, net::IpAddr};
 
 use alloc::{
     collections::BTreeMap,
@@ -79,7 +79,8 @@ impl Checker<'_> {
             Condition::All(parts) | Condition::Any(parts) => {
                 let group = if matches!(condition, Condition::All(_)) { "all" } else { "any" };
                 for (i, part) in parts.iter().enumerate() {
-                    path.push_str(&format!("/{group}/{i}"));
+                    // Writing to a String can't fail.
+                    let _ = write!(path, "/{group}/{i}");
                     self.condition(part, path);
                     path.truncate(at);
                 }
@@ -257,11 +258,10 @@ fn operator(comparison: &Comparison, kind: Kind) -> Result<(), Fault> {
     };
     let ok: &[Op] = match kind {
         Kind::Bool => &[Eq, Ne, Exists],
-        Kind::Number => &[Eq, Ne, Gt, Gte, Lt, Lte, In, NotIn, Exists],
+        Kind::Number | Kind::Severity => &[Eq, Ne, Gt, Gte, Lt, Lte, In, NotIn, Exists],
         Kind::Text | Kind::Texts => {
             &[Eq, Ne, In, NotIn, Contains, StartsWith, EndsWith, Matches, InList, NotInList, Exists]
         }
-        Kind::Severity => &[Eq, Ne, Gt, Gte, Lt, Lte, In, NotIn, Exists],
         Kind::Address => &[Eq, Ne, In, NotIn, InCidr, InList, NotInList, Exists],
         Kind::Any => {
             &[Eq, Ne, Gt, Gte, Lt, Lte, In, NotIn, Contains, StartsWith, EndsWith, Matches, InList, NotInList, Exists]

@@ -203,17 +203,13 @@ impl IntoResponse for Problem {
 
 /// The documentation page of all codes, in Markdown.
 pub fn documentation() -> String {
+    use std::fmt::Write;
     let mut page = String::from(
         "# Problems\n\nEvery refusal is `application/problem+json` with a stable `code`. This page is made from the server's own table.\n",
     );
-    for kind in ALL {
-        page.push_str(&format!(
-            "\n## `{}`\n\n{} · HTTP {}\n\n{}\n",
-            kind.code,
-            kind.title,
-            kind.status.as_u16(),
-            kind.help
-        ));
+    for Kind { code, status, title, help } in ALL {
+        // Writing to a String can't fail.
+        let _ = write!(page, "\n## `{code}`\n\n{title} · HTTP {}\n\n{help}\n", status.as_u16());
     }
     page
 }

@@ -4,6 +4,7 @@ use countersign_engine::{
     challenge::{Challenge, Delivery},
     evaluation::{Effect, EvaluatedUser, Evaluation},
     signal::DeviceType,
+    time::Timestamp,
 };
 use countersign_store::{
     op::Found,
@@ -202,7 +203,7 @@ impl EvaluationShape {
             considered: considered(evaluation),
             feedback: label.as_ref().map(|label| FeedbackShape { label: label.clone(), note: note.clone() }),
             consumed: consumed_at.is_some(),
-            consumed_at: consumed_at.map(|at| at.rfc3339()),
+            consumed_at: consumed_at.map(Timestamp::rfc3339),
             created_at: created.clone(),
             updated_at: updated_at.clone(),
             created_at_alias: created,
@@ -351,7 +352,7 @@ pub struct DeviceShape {
 
 impl DeviceShape {
     /// A device of the user called `user`; one last seen before `unused_since` has detached by itself.
-    pub fn of(device: &DeviceRow, user: &str, unused_since: countersign_engine::time::Timestamp) -> Self {
+    pub fn of(device: &DeviceRow, user: &str, unused_since: Timestamp) -> Self {
         let attached = device.attached && device.last_seen_at >= unused_since;
         let kind = match device.device_type {
             Some(DeviceType::Computer) => Some("computer"),
@@ -371,7 +372,7 @@ impl DeviceShape {
                 "device": {"type": kind},
             }),
             fingerprint: device.fingerprint.map(|id| id.to_string()),
-            attached_at: device.attached_at.map(|at| at.rfc3339()),
+            attached_at: device.attached_at.map(Timestamp::rfc3339),
             actively_connected: false,
             last_seen_at: seen.clone(),
             created_at: created.clone(),

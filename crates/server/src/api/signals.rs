@@ -128,7 +128,7 @@ pub struct Storage {
     pub cookies: Option<bool>,
     /// `localStorage`.
     pub local: Option<bool>,
-    /// IndexedDB.
+    /// `IndexedDB`.
     pub indexed_db: Option<bool>,
 }
 

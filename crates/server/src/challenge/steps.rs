@@ -153,7 +153,7 @@ pub async fn verify(
         Err(error) => return trouble(&ctx, &headers, &browser, &error.into()),
     };
     let tried = |outcome: &'static str| {
-        metrics::counter!("countersign_challenge_attempts_total", "outcome" => outcome).increment(1)
+        metrics::counter!("countersign_challenge_attempts_total", "outcome" => outcome).increment(1);
     };
     match outcome {
         StepOutcome::NotFound => answer(&ctx, &headers, None, &browser, &State::NotFound),

@@ -22,6 +22,7 @@ use url::Url;
 
 pub use self::mask::{mask_email, mask_phone};
 pub use self::render::render;
+pub(crate) use self::render::tell;
 pub use self::state::{
     Choice, Choose, EnterCode, NextChannel, Notice, OtherWay, PhoneNeeded, PhoneTrouble, ReportAsk, State,
 };

@@ -46,9 +46,8 @@ pub fn read(user_agent: &str, touch_points: Option<u32>) -> Agent {
     }
     let device_type = match os.as_deref() {
         Some("iOS") => Some(DeviceType::Mobile),
-        Some("iPadOS") => Some(DeviceType::Tablet),
         Some("Android") if user_agent.contains("Mobile") => Some(DeviceType::Mobile),
-        Some("Android") => Some(DeviceType::Tablet),
+        Some("iPadOS" | "Android") => Some(DeviceType::Tablet),
         Some(_) => Some(DeviceType::Computer),
         None => None,
     };

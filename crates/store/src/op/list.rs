@@ -5,7 +5,7 @@ use countersign_engine::{
     time::Timestamp,
 };
 
-use crate::{Operation, Sql, StoreError, Tx};
+use crate::{Operation, Sql, StoreError, Tx, Value};
 
 static SAVE: Sql = Sql::same(
     "INSERT INTO list_entries (project_id, list_id, value, note, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
@@ -43,8 +43,7 @@ pub(crate) async fn contains<T: Tx>(
 /// Adds a value to a list, without an end.
 pub(crate) fn add<T: Tx>(tx: &T, project: &[u8; 16], list: ListId, value: &str, note: &str, now: Timestamp) {
     let list = list.to_bytes();
-    let none: Option<i64> = None;
-    tx.write(&SAVE, &[project.into(), (&list).into(), value.into(), note.into(), none.into(), now.millis().into()]);
+    tx.write(&SAVE, &[project.into(), (&list).into(), value.into(), note.into(), Value::Null, now.millis().into()]);
 }
 
 /// Takes a value from a list.

@@ -24,3 +24,21 @@ pub use evaluation::{EvaluationById, Feedback, Found};
 pub use list::{ChangeListEntries, Entry, ReadListEntries};
 pub use message::{ClaimMessages, DueMessage, FinishMessage, MessageOutcome, NewMessage};
 pub use user::{UpdateUser, Updated, UserDevices, UserSelector, UserUpdate};
+
+/// Every statement of the product: so that a test can prepare each on every database.
+pub fn statements() -> impl Iterator<Item = &'static crate::Sql> {
+    use crate::row;
+    [
+        config::ALL,
+        list::ALL,
+        message::ALL,
+        row::challenge::ALL,
+        row::device::ALL,
+        row::evaluation::ALL,
+        row::subject::ALL,
+        row::user::ALL,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}

@@ -4,15 +4,9 @@
 //! alone: the one at fault gets its error, the others commit. Savepoints would tell them apart as well, at a quarter of
 //! the throughput; failures are rare, so they may cost.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicUsize, Ordering},
-};
-
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::tx::{SqliteTx, ready, unavailable};
+use super::session::Session;
 use crate::{Operation, StoreError, tx::Faults};
 
 /// Operations in one commit at most: enough that a flush's cost vanishes, few enough that nobody waits long.
@@ -21,7 +15,7 @@ const BATCH: usize = 256;
 /// An operation with the place that its answer goes to, whatever their types.
 pub(super) trait Work: Send {
     /// Runs it and keeps its answer.
-    fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
+    fn run(&mut self, session: &Session) -> Result<(), StoreError>;
     /// Tells the answer it keeps.
     fn tell(self: Box<Self>);
     /// Tells an error instead.
@@ -45,12 +39,9 @@ pub(super) fn job<O: Operation>(op: O) -> (Job, oneshot::Receiver<Result<O::Out,
 }
 
 impl<O: Operation> Work for Running<O> {
-    fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
+    fn run(&mut self, session: &Session) -> Result<(), StoreError> {
         self.kept = None;
-        let tx = SqliteTx::new(connection);
-        let out = ready(self.op.run(&tx))?;
-        tx.finish()?;
-        self.kept = Some(out);
+        self.kept = Some(session.attempt(&self.op)?);
         Ok(())
     }
 
@@ -70,54 +61,64 @@ impl<O: Operation> Work for Running<O> {
 }
 
 /// Runs jobs until nobody can send any more and the queue is empty.
-pub(super) fn run(connection: &Connection, mut queue: mpsc::Receiver<Job>, waiting: &AtomicUsize) {
+#[expect(clippy::needless_pass_by_value, reason = "the thread owns the connection and closes it when it ends")]
+pub(super) fn run(session: Session, mut queue: mpsc::Receiver<Job>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-        waiting.fetch_sub(batch.len().min(waiting.load(Ordering::Relaxed)), Ordering::Relaxed);
         // Whoever hung up before their turn is not worked for.
         batch.retain(|job| job.is_wanted());
-        commit(connection, std::mem::take(&mut batch));
+        commit(&session, &mut batch);
     }
     // Fold the log back, so that the file alone is the whole database.
-    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    session.checkpoint();
 }
 
-/// Runs a batch in one transaction; if that fails, one by one.
-fn commit(connection: &Connection, mut batch: Vec<Job>) {
+/// Runs a batch in one transaction; if one of it fails, one by one. Leaves the batch empty.
+fn commit(session: &Session, batch: &mut Vec<Job>) {
     if batch.is_empty() {
         return;
     }
-    let whole = transaction(connection, || batch.iter_mut().try_for_each(|job| guarded(job, connection)));
-    match whole {
-        Ok(()) => batch.into_iter().for_each(|job| job.tell()),
-        Err(_) if batch.len() > 1 => {
-            for mut job in batch {
-                match transaction(connection, || guarded(&mut job, connection)) {
-                    Ok(()) => job.tell(),
-                    Err(error) => job.fail(error),
-                }
-            }
+    if let Err(error) = session.begin() {
+        return batch.drain(..).for_each(|job| job.fail(error.clone()));
+    }
+    if let Err(error) = batch.iter_mut().try_for_each(|job| job.run(session)) {
+        session.rollback();
+        return apart(session, batch, &error);
+    }
+    match session.commit() {
+        Ok(()) => batch.drain(..).for_each(Work::tell),
+        // The disk is at fault and none of the operations: nobody is told that theirs was done.
+        Err(error) => batch.drain(..).for_each(|job| job.fail(error.clone())),
+    }
+}
+
+/// Runs each job of a batch in which one failed in a transaction of its own, in the order in which they came.
+fn apart(session: &Session, batch: &mut Vec<Job>, error: &StoreError) {
+    if batch.len() == 1 {
+        // It was alone already: again would be the same.
+        tracing::error!(%error, "an operation failed");
+        return batch.drain(..).for_each(|job| job.fail(error.clone()));
+    }
+    let mut jobs = batch.drain(..);
+    while let Some(job) = jobs.next() {
+        if let Err(error) = session.begin() {
+            // Another process holds the lock. Each waiting for it in turn would stop the writer for minutes.
+            job.fail(error.clone());
+            return jobs.for_each(|job| job.fail(error.clone()));
         }
+        alone(session, job);
+    }
+}
+
+/// Ends the transaction at hand with one job.
+fn alone(session: &Session, mut job: Job) {
+    let done = job.run(session).and_then(|()| session.commit());
+    match done {
+        Ok(()) => job.tell(),
         Err(error) => {
-            if let Some(job) = batch.pop() {
-                job.fail(error);
-            }
+            session.rollback();
+            tracing::error!(%error, "an operation failed");
+            job.fail(error);
         }
     }
-}
-
-/// A panic is the operation's fault and nobody else's.
-fn guarded(job: &mut Job, connection: &Connection) -> Result<(), StoreError> {
-    catch_unwind(AssertUnwindSafe(|| job.run(connection)))
-        .unwrap_or_else(|_| Err(StoreError::Failed(Faults("it panicked".to_owned()))))
-}
-
-fn transaction(connection: &Connection, work: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
-    connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable)?;
-    let result = work().and_then(|()| connection.execute_batch("COMMIT").map_err(unavailable));
-    if result.is_err() {
-        // After a failed commit SQLite may have rolled back by itself; then this says that there is nothing to do.
-        let _ = connection.execute_batch("ROLLBACK");
-    }
-    result
 }

@@ -15,8 +15,9 @@
 //! ```
 //!
 //! `and` binds tighter than `or`, `not` tighter than both. A field alone means that it is true. Texts stand in double
-//! quotes, field names that are not made of letters, digits, `_`, `.` and `-` in backquotes; both know the escapes
-//! `\" \` \\ \n \t \r`. `#` begins a comment that ends with the line. Parsing what was printed gives the same tree.
+//! quotes, field names that are not made of letters, digits, `_`, `.` and `-` in backquotes; in both, a
+//! backslash goes before a quote, a backquote and a backslash that mean themselves, and `\n`, `\t` and `\r` are what they
+//! are everywhere. `#` begins a comment that ends with the line. Parsing what was printed gives the same tree.
 
 mod grammar;
 mod hint;

@@ -13,7 +13,7 @@ fn read(json: Value) -> Result<Policy, String> {
     serde_json::from_value(json).map_err(|error| error.to_string())
 }
 
-fn then(then: Value) -> Result<Then, String> {
+fn then(then: &Value) -> Result<Then, String> {
     read(json!({"name": "A", "environment": "production", "then": then})).map(|policy| policy.then)
 }
 
@@ -67,8 +67,8 @@ fn verdicts_and_effects_have_their_forms() {
         (json!({"effect": "remove_from_list", "list": "l"}), Then::RemoveFromList { list: "l".into() }),
         (json!({"effect": "tag", "tag": "t"}), Then::Tag { tag: "t".into() }),
     ] {
-        assert_eq!(then(written.clone()), Ok(wanted.clone()), "{written}");
-        assert_eq!(then(serde_json::to_value(&wanted).unwrap()), Ok(wanted));
+        assert_eq!(then(&written), Ok(wanted.clone()), "{written}");
+        assert_eq!(then(&serde_json::to_value(&wanted).unwrap()), Ok(wanted));
     }
 }
 
@@ -92,7 +92,7 @@ fn what_is_no_verdict_and_no_effect_is_refused_with_what_to_write() {
         (json!({"effect": "tag", "tag": "t", "type": "fake_account"}), "`type` does not belong here"),
         (json!({"effect": "tag", "tag": "t", "colour": "red"}), "unknown field `colour`"),
     ] {
-        let refused = then(written.clone()).unwrap_err();
+        let refused = then(&written).unwrap_err();
         assert!(refused.contains(said), "{written}: {refused}");
     }
 }

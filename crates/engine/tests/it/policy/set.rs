@@ -35,7 +35,7 @@ fn with_ids(policies: Vec<Policy>) -> Vec<(PolicyId, Policy)> {
 
 /// The places of the policies that held, and of the one that gave the verdict.
 fn run(policies: Vec<Policy>, action: &str) -> (Vec<usize>, Option<usize>) {
-    let place = |wanted: PolicyId| (0..).position(|n| id(n) == wanted).unwrap();
+    let place = |wanted: PolicyId| (0..=u8::MAX).position(|n| id(n) == wanted).unwrap();
     let set = compile(&with_ids(policies));
     let outcome = set.run(action, &[]);
     (outcome.matched.iter().map(|m| place(m.id)).collect(), outcome.winner().map(|m| place(m.id)))
@@ -111,7 +111,16 @@ fn reasons_are_the_fields_that_made_it_hold() {
     let set = compile(&with_ids(vec![policy(condition(when), deny())]));
     let facts = [Fact::Bool(false), Fact::Number(4.0), Fact::Bool(true), Fact::Bool(false), Fact::Bool(false)];
     let winner = set.run("login", &facts).winner().unwrap();
-    assert_eq!(set.reasons(winner, &facts), ["device_count", "new_ip", "not_suspended", "not_user_external_id"]);
+    // That a user is on no list of exceptions explains nothing.
+    assert_eq!(set.reasons(winner, &facts), ["device_count", "new_ip", "not_suspended"]);
+}
+
+#[test]
+fn a_list_that_the_value_is_on_is_a_reason() {
+    let set = compile(&with_ids(vec![policy(condition("ip in_list \"office\" or is_new_ip = false"), deny())]));
+    let facts = [Fact::Bool(true), Fact::Bool(false)];
+    let winner = set.run("login", &facts).winner().unwrap();
+    assert_eq!(set.reasons(winner, &facts), ["in_list_office", "not_new_ip"]);
 }
 
 #[test]

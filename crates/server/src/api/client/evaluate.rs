@@ -226,6 +226,7 @@ fn browser(ctx: &Ctx, key: &KeyOf, request: &Evaluation, by_server: bool, now: T
 }
 
 /// How the request came.
+#[derive(Clone, Copy)]
 struct Caller {
     by_server: bool,
     client: IpAddr,

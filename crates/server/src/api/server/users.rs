@@ -91,12 +91,10 @@ pub enum Group {
         id: String,
         /// Its name.
         #[serde(default)]
-        #[expect(dead_code, reason = "accepted as documented callers send it")]
         name: Option<String>,
         /// Its metadata.
         #[serde(default)]
         #[schema(value_type = Option<Object>)]
-        #[expect(dead_code, reason = "accepted as documented callers send it")]
         metadata: Option<serde_json::Value>,
     },
 }

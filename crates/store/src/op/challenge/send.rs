@@ -135,5 +135,8 @@ const fn kind(scope: SendScope) -> &'static str {
 }
 
 fn hashed(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    let (high, low) = digest.split_at(16);
+    let number = |half: &[u8]| half.iter().fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
+    format!("{:032x}{:032x}", number(high), number(low))
 }

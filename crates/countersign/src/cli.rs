@@ -1,0 +1,74 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use countersign_server::config::{Config, ConfigError};
+
+/// Self-hosted account protection: challenges the log-ins, sign-ups and other actions that your policies doubt.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, propagate_version = true)]
+pub struct Cli {
+    /// Where the settings come from.
+    #[command(flatten)]
+    pub config: ConfigSource,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where the settings come from.
+#[derive(Debug, Args)]
+pub struct ConfigSource {
+    /// The settings file (TOML); environment variables go over it.
+    #[arg(long, env = "COUNTERSIGN_CONFIG", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server.
+    Serve,
+    /// Read the settings, say what is wrong with them, and start nothing.
+    CheckConfig,
+    /// Start everything to try it out: server, a demo shop, and an inbox that shows the mail and SMS sent.
+    Demo(DemoOptions),
+}
+
+/// How to run the demo.
+#[derive(Debug, Args)]
+pub struct DemoOptions {
+    /// The server's port; the shop and the inbox take the next two. 0 picks free ones.
+    #[arg(long, default_value_t = 8095)]
+    pub port: u16,
+    /// The folder for the demo's data; a temporary one when left out.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Print the addresses and keys as one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl ConfigSource {
+    /// Reads the settings.
+    pub fn load(&self) -> Result<Config, String> {
+        let file = match &self.config {
+            Some(path) => {
+                let name = path.display().to_string();
+                let text = std::fs::read_to_string(path).map_err(|error| format!("{name} can't be read: {error}"))?;
+                Some((name, text))
+            }
+            None => None,
+        };
+        let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+        Config::load(file, environment()).map_err(|error: ConfigError| error.to_string())
+    }
+}
+
+/// The environment, as far as it is text.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}

@@ -1,0 +1,53 @@
+//! `countersign serve`: the server, until it is told to stop.
+
+use countersign_server::{
+    Server,
+    config::{Config, LogFormat},
+    context::{Clock, Rng},
+    telemetry,
+};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::ConfigSource;
+
+/// Runs the server.
+pub async fn run(source: &ConfigSource) -> Result<(), String> {
+    let config = source.load()?;
+    log(&config)?;
+    telemetry::metrics();
+    let address = config.listen;
+    let server = Server::open(config, Clock::System, Rng::System).await.map_err(|error| error.to_string())?;
+    let listener = TcpListener::bind(address).await.map_err(|error| format!("can't listen on {address}: {error}"))?;
+    tracing::info!(%address, "serving");
+    server.serve(listener, stopped()).await.map_err(|error| error.to_string())
+}
+
+/// Log lines go to standard error: standard output is for answers.
+pub fn log(config: &Config) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {error}"))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+    Ok(())
+}
+
+/// Resolves when the process is asked to end: by Ctrl-C or a TERM signal.
+pub async fn stopped() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        if let Ok(mut terminated) = terminated {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a handler the system's own behaviour stays: the process ends at once.
+    let _ = interrupted.await;
+}

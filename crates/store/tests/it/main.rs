@@ -1,0 +1,13 @@
+//! The store as its callers live it: on a real file, with real threads, processes and kills.
+//!
+//! `contract` holds what every database must keep; the other files, what is SQLite's own.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test that calls it")]
+
+mod contract;
+mod crash;
+mod operation;
+mod opening;
+mod processes;
+mod product;
+mod sqlite;

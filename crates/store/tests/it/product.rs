@@ -1,0 +1,193 @@
+//! The product's own operations, on its own schema: what a race, a replay or a forgotten guard would break.
+
+use std::sync::Arc;
+
+use countersign_engine::{
+    challenge::{Attempt, Channel, Status},
+    config::{Project, Settings},
+    consume::Expect,
+    environment::Environment,
+    evaluation::Verdict,
+    id::{BrowserId, ChallengeId, DeviceId, EvaluationId, MessageId, PolicyId, ProjectId, UserId},
+    policy::{Policy, PolicySet},
+    signal::{Agent, DeviceType, Signals},
+    text::{ActionName, Contact, ExternalId},
+    time::{MINUTE, Timestamp},
+};
+use countersign_store::{
+    SqliteOptions, Store,
+    op::{
+        self, AttemptCode, ChallengeById, ChallengeStep, Consume, ConsumeOutcome, Evaluate, Evaluated, Moment,
+        NewMessage, OpenChallenge, SendCode, StepOutcome,
+    },
+};
+use futures_util::future::join_all;
+
+const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_000);
+const BROWSER: [u8; 32] = [7; 32];
+
+fn random(n: u64) -> [u8; 10] {
+    let mut bytes = [0; 10];
+    bytes[2..].copy_from_slice(&n.to_be_bytes());
+    bytes
+}
+
+fn moment(n: u64) -> Moment {
+    let ms = NOW.millis();
+    Moment {
+        now: NOW,
+        evaluation_id: EvaluationId::new(ms, random(n)),
+        challenge_id: ChallengeId::new(ms, random(n)),
+        user_id: UserId::new(ms, random(n)),
+        device_id: DeviceId::new(ms, random(n)),
+    }
+}
+
+fn project(policies: &str) -> Arc<Project> {
+    let policies: Vec<Policy> = serde_json::from_str(policies).unwrap();
+    let policies: Vec<_> =
+        policies.into_iter().enumerate().map(|(i, p)| (PolicyId::new(1, random(i as u64)), p)).collect();
+    let config = serde_json::json!({"name": "email", "success_url": "https://shop.example/verified"});
+    Arc::new(Project {
+        id: ProjectId::new(1, random(1)),
+        slug: "shop".into(),
+        revision: 1,
+        settings: Settings::default(),
+        keys: Vec::new(),
+        challenge_configs: [("email".to_owned(), serde_json::from_value(config).unwrap())].into(),
+        lists: std::collections::BTreeMap::new(),
+        development: PolicySet::compile(&policies, Environment::Development),
+        production: PolicySet::compile(&policies, Environment::Production),
+        policies: policies.into_iter().collect(),
+    })
+}
+
+fn signals(action: &str, user: &str, browser: u64) -> Signals {
+    Signals {
+        action: ActionName::parse(action).unwrap(),
+        user: Some(ExternalId::parse(user).unwrap()),
+        email: Some(Contact::email("ada@example.com")),
+        phone: None,
+        metadata: None,
+        groups: Vec::new(),
+        ip: Some("203.0.113.9".parse().unwrap()),
+        place: None,
+        agent: Agent { browser: None, os: None, device_type: Some(DeviceType::Computer) },
+        fingerprint: None,
+        browser: Some(BrowserId::new(1, random(browser))),
+        browser_known: true,
+        page_url: None,
+        email_is_webmail: None,
+        degraded: Vec::new(),
+    }
+}
+
+async fn evaluate(store: &Store, project: &Arc<Project>, signals: Signals, n: u64) -> Evaluated {
+    let op =
+        Evaluate { project: Arc::clone(project), environment: Environment::Development, signals, moment: moment(n) };
+    store.run(op).await.unwrap()
+}
+
+fn open() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("test.db"), SqliteOptions::default()).unwrap();
+    (folder, store)
+}
+
+const CAP: &str =
+    r#"[{"name":"cap","environment":"development","actions":["access"],"when":"device_count > 3","then":"deny"}]"#;
+const CHALLENGE: &str = r#"[{"name":"challenge","environment":"development","then":{"verdict":"challenge","challenge_config":"email","type":"account_takeover"}}]"#;
+
+#[tokio::test]
+async fn every_statement_is_understood_and_numbered_in_order() {
+    let (_folder, store) = open();
+    store.prepare(op::statements()).await.unwrap();
+    assert!(op::statements().count() > 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_free_device_slot_goes_to_one_of_those_who_race_for_it() {
+    for round in 0..20 {
+        let (_folder, store) = open();
+        let project = project(CAP);
+        let racers = (0..12).map(|n| evaluate(&store, &project, signals("access", "u1", n), round * 100 + n));
+        let verdicts: Vec<_> = join_all(racers).await.into_iter().map(|done| done.evaluation.verdict).collect();
+        assert_eq!(verdicts.iter().filter(|v| **v == Verdict::Allow).count(), 3, "{verdicts:?}");
+        // Whoever was refused took no slot: the three that are attached stay welcome.
+        let again = evaluate(&store, &project, signals("access", "u1", 99), round * 100 + 50).await;
+        assert_eq!(again.evaluation.verdict, Verdict::Deny);
+        assert_eq!(again.evaluation.checks["device_count"], 4);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_thousand_consumes_one_wins() {
+    let (_folder, store) = open();
+    let project = project("[]");
+    let id = evaluate(&store, &project, signals("login", "u1", 1), 1).await.evaluation.id;
+    let consume =
+        || Consume { project: project.id, id, expect: Expect::default(), key: None, window_minutes: 60, now: NOW };
+    let outcomes = join_all((0..1_000).map(|_| store.run(consume()))).await;
+    let won = outcomes.iter().filter(|o| matches!(o, Ok(ConsumeOutcome::Claimed(_)))).count();
+    let lost = outcomes.iter().filter(|o| matches!(o, Ok(ConsumeOutcome::AlreadyConsumed(_)))).count();
+    assert_eq!((won, lost), (1, 999));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_with_the_same_key_gets_the_first_answer_for_a_day() {
+    let (_folder, store) = open();
+    let project = project("[]");
+    let id = evaluate(&store, &project, signals("login", "u1", 1), 1).await.evaluation.id;
+    let consume = |key: u8, minutes: i64| Consume {
+        project: project.id,
+        id,
+        expect: Expect::default(),
+        key: Some([key; 32]),
+        window_minutes: 60,
+        now: NOW.plus(minutes * MINUTE),
+    };
+    let first = store.run(consume(1, 1)).await.unwrap();
+    let ConsumeOutcome::Claimed(first) = first else { panic!("{first:?}") };
+    let repeat = store.run(consume(1, 24 * 60)).await.unwrap();
+    let ConsumeOutcome::Claimed(repeat) = repeat else { panic!("{repeat:?}") };
+    assert_eq!(first.0.consumed_at, repeat.0.consumed_at);
+    assert!(matches!(store.run(consume(2, 2)).await.unwrap(), ConsumeOutcome::AlreadyConsumed(_)));
+    assert!(matches!(store.run(consume(1, 25 * 60)).await.unwrap(), ConsumeOutcome::AlreadyConsumed(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_guesses_at_once_are_five_guesses() {
+    for round in 0..10_u8 {
+        let (_folder, store) = open();
+        let project = project(CHALLENGE);
+        let done = evaluate(&store, &project, signals("login", "u1", 1), 1).await;
+        let id = done.evaluation.challenge_id.unwrap();
+        let step = ChallengeStep { project: project.id, id, browser: BROWSER, now: NOW };
+        assert!(matches!(store.run(OpenChallenge(step)).await.unwrap(), StepOutcome::Done(..)));
+        let send = SendCode {
+            project: project.id,
+            id,
+            browser: BROWSER,
+            channel: Channel::Email,
+            code_hash: [200; 32],
+            message: NewMessage { id: MessageId::new(1, random(1)), sealed: vec![1] },
+            network: None,
+            sends_per_hour: 100,
+            now: NOW,
+        };
+        assert!(matches!(store.run(send).await.unwrap(), StepOutcome::Done(..)));
+        // The right one comes somewhere among the wrong ones.
+        let guess = |n: u8| {
+            let hash = if n == round * 19 { [200; 32] } else { [n.min(199); 32] };
+            AttemptCode { project: project.id, id, browser: BROWSER, hash, now: NOW }
+        };
+        let outcomes = join_all((0..200).map(|n| store.run(guess(n)))).await;
+        let compared = outcomes.iter().filter(|o| matches!(o, Ok(StepOutcome::Done(..)))).count();
+        let right = outcomes.iter().filter(|o| matches!(o, Ok(StepOutcome::Done(_, Attempt::Right)))).count();
+        assert!(compared <= 5, "{compared} were compared");
+        let (_, challenge) =
+            store.read(ChallengeById { projects: vec![project.id], id, now: NOW }).await.unwrap().unwrap();
+        let wanted = if right == 1 { Status::Completed } else { Status::Failed };
+        assert_eq!((challenge.status(), challenge.attempts as usize), (wanted, compared));
+    }
+}
