@@ -48,7 +48,10 @@ pub async fn keys(config: &ConfigSource, command: KeysCommand) -> Result<(), Str
             let made = keys::create(&store, (&project, &name), environment, origins, (now, &rng)).await;
             store.close().await;
             let made = made?;
-            println!("client id   {}\nAPI secret  {}\nKeep the secret now: it can't be shown again.", made.client_id, made.secret);
+            println!(
+                "client id   {}\nAPI secret  {}\nKeep the secret now: it can't be shown again.",
+                made.client_id, made.secret
+            );
         }
     }
     Ok(())

@@ -27,7 +27,12 @@ pub async fn create(
         project: row.id,
         slug: row.slug,
         base: row.revision,
-        changes: vec![DocumentChange { kind: DocumentKind::Key, id: rng.bytes(), name: name.to_owned(), body: Some(body) }],
+        changes: vec![DocumentChange {
+            kind: DocumentKind::Key,
+            id: rng.bytes(),
+            name: name.to_owned(),
+            body: Some(body),
+        }],
         author: "keys create".to_owned(),
         now,
     };

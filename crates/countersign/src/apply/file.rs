@@ -154,7 +154,8 @@ pub fn read(sources: &[Source]) -> Result<Wanted, Vec<Problem>> {
 }
 
 fn parse(source: &Source) -> Result<File, Problem> {
-    let located = |line: usize, column: usize, what: String| Problem { place: format!("{}:{line}:{column}", source.name), what };
+    let located =
+        |line: usize, column: usize, what: String| Problem { place: format!("{}:{line}:{column}", source.name), what };
     match source.format {
         Format::Yaml => serde_saphyr::from_str(&source.text).map_err(|error| match error.location() {
             Some(at) => {
@@ -190,18 +191,26 @@ fn take(wanted: &mut Wanted, source: &Source, file: File, problems: &mut Vec<Pro
     }
     if let Some(settings) = file.settings {
         let at = place(source, "settings");
-        problems.extend(settings.problems().into_iter().map(|(field, help)| Problem { place: at.clone(), what: format!("settings.{field}: {help}") }));
+        problems.extend(
+            settings
+                .problems()
+                .into_iter()
+                .map(|(field, help)| Problem { place: at.clone(), what: format!("settings.{field}: {help}") }),
+        );
         wanted.settings = Some(Placed { document: settings, place: at });
     }
     wanted.keys.extend(file.keys.into_iter().map(|document| Placed { place: place(source, &document.name), document }));
     let configs = file.challenge_configs.into_iter();
     wanted.challenge_configs.extend(configs.map(|document| Placed { place: place(source, &document.name), document }));
-    wanted.policies.extend(file.policies.into_iter().map(|document| Placed { place: place(source, &document.name), document }));
+    wanted
+        .policies
+        .extend(file.policies.into_iter().map(|document| Placed { place: place(source, &document.name), document }));
     for spec in file.lists {
         let at = place(source, &spec.name);
         match entries(&spec) {
             Ok(entries) => {
-                let list = countersign_engine::list::List { name: spec.name, kind: spec.kind, description: spec.description };
+                let list =
+                    countersign_engine::list::List { name: spec.name, kind: spec.kind, description: spec.description };
                 wanted.lists.push(Placed { document: WantedList { list, entries }, place: at });
             }
             Err(wrong) => problems.extend(wrong.into_iter().map(|(value, what)| Problem {
@@ -223,7 +232,9 @@ fn entries(spec: &ListSpec) -> Result<Vec<Entry>, Vec<(String, String)>> {
         let expires_at = whole.expires_at.as_deref().map(str::parse::<jiff::Timestamp>).transpose();
         match (canonical(spec.kind, &whole.value), expires_at) {
             (Err(what), _) => wrong.push((whole.value, what.to_owned())),
-            (_, Err(_)) => wrong.push((whole.value, "expires_at: write a time such as 2027-01-01T00:00:00Z".to_owned())),
+            (_, Err(_)) => {
+                wrong.push((whole.value, "expires_at: write a time such as 2027-01-01T00:00:00Z".to_owned()))
+            }
             (Ok(value), Ok(expires_at)) => {
                 let expires_at = expires_at.map(|at| Timestamp::from_millis(at.as_millisecond()));
                 found.insert(value.clone(), Entry { value, note: whole.note, expires_at });
@@ -236,7 +247,10 @@ fn entries(spec: &ListSpec) -> Result<Vec<Entry>, Vec<(String, String)>> {
 /// Two documents of one kind and name are one too many.
 fn unique(wanted: &Wanted, problems: &mut Vec<Problem>) {
     let mut seen: BTreeMap<(&str, String), &str> = BTreeMap::new();
-    let keys = wanted.keys.iter().map(|p| ("key", format!("{} ({})", p.document.name, p.document.environment.as_str()), &p.place));
+    let keys = wanted
+        .keys
+        .iter()
+        .map(|p| ("key", format!("{} ({})", p.document.name, p.document.environment.as_str()), &p.place));
     let configs = wanted.challenge_configs.iter().map(|p| ("challenge config", p.document.name.clone(), &p.place));
     let lists = wanted.lists.iter().map(|p| ("list", p.document.list.name.clone(), &p.place));
     let policies = wanted.policies.iter().map(|p| ("policy", p.document.name.clone(), &p.place));

@@ -15,12 +15,14 @@ use countersign_engine::{
 use countersign_server::context::Rng;
 use countersign_store::{
     Store, StoreError,
-    op::{ChangeListEntries, ChangeProject, DocumentRow, Entry, ProjectRow, ReadDocuments, ReadListEntries, ReadProjects},
+    op::{
+        ChangeListEntries, ChangeProject, DocumentRow, Entry, ProjectRow, ReadDocuments, ReadListEntries, ReadProjects,
+    },
 };
 
 pub use file::{Format, KeySpec, Source};
-pub use plan::draw_key;
 use plan::Plan;
+pub use plan::draw_key;
 
 /// Somebody else may change the project between our reading and our writing; then we read again, so many times at most.
 const TRIES: u32 = 20;
@@ -156,7 +158,12 @@ pub async fn apply(
         for (list, name, entries) in &plan.entries {
             lines.extend(apply_entries(store, project, (*list, name), entries, options, now).await?);
         }
-        return Ok(Report { project: wanted.project, lines, created_keys: plan.created_keys, dry_run: options.dry_run });
+        return Ok(Report {
+            project: wanted.project,
+            lines,
+            created_keys: plan.created_keys,
+            dry_run: options.dry_run,
+        });
     }
     Err(Refused::Busy)
 }

@@ -53,7 +53,13 @@ impl Plan {
         let new_id = |_: &str| rng.bytes();
         for config in &wanted.challenge_configs {
             let name = &config.document.name;
-            plan.document(DocumentKind::ChallengeConfig, name, &config.document, find(there, DocumentKind::ChallengeConfig, name), new_id);
+            plan.document(
+                DocumentKind::ChallengeConfig,
+                name,
+                &config.document,
+                find(there, DocumentKind::ChallengeConfig, name),
+                new_id,
+            );
         }
         for list in &wanted.lists {
             let name = &list.document.list.name;
@@ -98,7 +104,8 @@ impl Plan {
     fn key(&mut self, spec: &KeySpec, there: &[DocumentRow], rng: &Rng) {
         let same = |row: &&DocumentRow| {
             let key: Option<Key> = serde_json::from_str(&row.body).ok();
-            row.kind == DocumentKind::Key && key.is_some_and(|key| key.name == spec.name && key.environment == spec.environment)
+            row.kind == DocumentKind::Key
+                && key.is_some_and(|key| key.name == spec.name && key.environment == spec.environment)
         };
         let known = there.iter().find(same);
         if let Some(key) = known.and_then(|row| serde_json::from_str::<Key>(&row.body).ok()) {
@@ -176,7 +183,8 @@ fn label(kind: DocumentKind, name: &str) -> String {
 fn differences(before: &Value, after: &Value) -> String {
     let empty = serde_json::Map::new();
     let (before, after) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));
-    let mut fields: Vec<&String> = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key)).collect();
+    let mut fields: Vec<&String> =
+        before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key)).collect();
     fields.sort();
     fields.dedup();
     let show = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), |value| shorten(&value.to_string()));
@@ -185,7 +193,11 @@ fn differences(before: &Value, after: &Value) -> String {
 }
 
 fn shorten(text: &str) -> String {
-    if text.chars().count() <= 60 { text.to_owned() } else { format!("{}…", text.chars().take(59).collect::<String>()) }
+    if text.chars().count() <= 60 {
+        text.to_owned()
+    } else {
+        format!("{}…", text.chars().take(59).collect::<String>())
+    }
 }
 
 /// Everything that the documents themselves can't say.

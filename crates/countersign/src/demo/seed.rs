@@ -33,7 +33,8 @@ pub async fn seed(server: &Server, shop_url: &str, data: &Path, rng: &Rng) -> Re
     let keys = match kept {
         Some(keys) => keys,
         None => {
-            let made = keys::create(&ctx.store, ("demo", "demo"), Environment::Development, Vec::new(), (now, rng)).await?;
+            let made =
+                keys::create(&ctx.store, ("demo", "demo"), Environment::Development, Vec::new(), (now, rng)).await?;
             let keys = Keys { client_id: made.client_id, api_secret: made.secret };
             let text = serde_json::to_string(&keys).map_err(|error| error.to_string())?;
             std::fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
