@@ -53,8 +53,8 @@ pub struct RunOptions {
     /// How many evaluations are consumed for each row.
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     consumes: u32,
-    /// The action that is evaluated.
-    #[arg(long, default_value = "login")]
+    /// The action that is evaluated. One that is always challenged can't be consumed, and ends the run.
+    #[arg(long, default_value = "browse")]
     action: String,
     /// The most that making the earlier evaluations may take, for each row.
     #[arg(long, default_value_t = 40, value_name = "MINUTES", value_parser = clap::value_parser!(u16).range(1..=600))]

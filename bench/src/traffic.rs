@@ -1,4 +1,4 @@
-//! The requests that are sent: log-ins of a site's users, each from a browser of their own.
+//! The requests that are sent: actions of a site's users, each from a browser of their own.
 //!
 //! A user's readings follow from the user's number, so that somebody who returns looks like the same browser, and
 //! numbers are drawn evenly over the whole population, so that the rows touched are spread over the database as they
