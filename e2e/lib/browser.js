@@ -30,7 +30,7 @@ export class Visitor {
     visitor.context.on("request", (request) => visitor.requests.push(request.url()));
     visitor.context.on("weberror", (error) => visitor.complaints.push(String(error.error())));
     visitor.context.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) visitor.complaints.push(message.text());
+      if (["error", "warning"].includes(message.type())) visitor.complaints.push(`${message.text()} (${message.location().url})`);
     });
     return visitor;
   }
