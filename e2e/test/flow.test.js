@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { Visitor, heading, launch } from "../lib/browser.js";
 import { askForCode, enterCode } from "../lib/challenge.js";
 import { Demo, newEmail, wrongCode } from "../lib/demo.js";
-import { elsewhere } from "../lib/elsewhere.js";
+import { network } from "../lib/network.js";
 import { PASSWORD, logIn, replayIsRefused, signUp } from "../lib/shop.js";
 
 const STRANGER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0";
@@ -85,7 +85,7 @@ test("a sign-up is confirmed, honoured once, and refused when replayed", async (
 test("a log-in by a stranger is challenged, confirmed, honoured once, and refused when replayed", async () => {
   const { visitor: owner, email } = await member();
   await owner.leave();
-  const place = await elsewhere("127.0.0.77");
+  const place = await network({ from: "127.0.0.77" });
   const visitor = await Visitor.arrive(browser, { proxy: place.proxy, userAgent: STRANGER, locale: "fr-FR", timezoneId: "Asia/Tokyo" });
   const { page } = visitor;
   await logIn(page, demo, email);
