@@ -75,6 +75,7 @@ test("a sign-up is confirmed, honoured once, and refused when replayed", async (
   assert.equal(evaluation.consumed, true);
   assert.equal(evaluation.user.email, email);
   assert.deepEqual(evaluation.metadata, { plan: "pro" });
+  assert.deepEqual(evaluation.user.metadata, { plan: "pro" });
 
   await replayIsRefused(page);
   await assert.rejects(demo.api.consumeEvaluation(id), { status: 409, code: "already_consumed" });
