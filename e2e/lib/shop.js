@@ -25,3 +25,8 @@ export async function replayIsRefused(page) {
   await leadsOn(page, () => page.getByRole("button", { name: "Replay" }).click());
   await heading(page, "Refused: this result was already used");
 }
+
+/** Where the shop leaves a visitor whose challenge did not begin with one of its forms, once it has said so. */
+export function notBegunHere(page) {
+  return heading(page, "This doesn’t match what you started");
+}

@@ -8,7 +8,7 @@
 import { Visitor, heading, leadsOn } from "./browser.js";
 import { askForCode, enterCode, reportLink, wayOf } from "./challenge.js";
 import { newEmail, wrongCode } from "./demo.js";
-import { replayIsRefused, signUp } from "./shop.js";
+import { notBegunHere, replayIsRefused, signUp } from "./shop.js";
 
 /** Codes by text message that one number gets in an hour. */
 const TEXTS_AN_HOUR = 6;
@@ -93,6 +93,7 @@ async function failed(at) {
 async function completed(at) {
   const { redirect, code } = await codeSent(at);
   await enterCode(at.page, code);
+  await notBegunHere(at.page);
   await at.page.goto(redirect);
 }
 

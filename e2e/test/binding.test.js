@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { Visitor, heading, launch, leadsOn } from "../lib/browser.js";
 import { askForCode, enterCode, reportLink } from "../lib/challenge.js";
 import { Demo, wrongCode } from "../lib/demo.js";
+import { notBegunHere } from "../lib/shop.js";
 
 /** The shop refuses what its own forms did not begin, and these challenges were begun without them. */
 const NOT_BEGUN_HERE = /422 .*verify-challenge/;
@@ -129,6 +130,7 @@ test("a finished challenge leads on, again and again, but its result counts once
   const { page } = visitor;
   await enterCode(page, code);
   await assertPassed(visitor, evaluation_id);
+  await notBegunHere(page);
   await page.goto(redirect);
   await heading(page, "That’s you, thank you");
   await leadsOn(page, () => page.getByRole("link", { name: "Continue to Lamplight" }).click());

@@ -1,7 +1,7 @@
 /** The whole flow in a real browser: sign-up and log-in at the shop, over the challenge page on another origin, and back. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Visitor, heading, launch } from "../lib/browser.js";
+import { Visitor, heading, launch, leadsOn } from "../lib/browser.js";
 import { askForCode, enterCode } from "../lib/challenge.js";
 import { Demo, newEmail, wrongCode } from "../lib/demo.js";
 import { network } from "../lib/network.js";
@@ -103,7 +103,7 @@ test("a log-in by a stranger is challenged, confirmed, honoured once, and refuse
 test("a log-in from the browser that signed up is quiet", async () => {
   const { visitor, email } = await member();
   const { page } = visitor;
-  await page.getByRole("button", { name: "Log out" }).click();
+  await leadsOn(page, () => page.getByRole("button", { name: "Log out" }).click());
   await logIn(page, demo, email);
   await heading(page, "Done: you’re logged in");
   await visitor.leave();
