@@ -22,8 +22,7 @@ const CONDITIONS: [&str; 4] = [
 
 fn set(conditions: impl Iterator<Item = &'static str>) -> Result<PolicySet, serde_json::Error> {
     let policies = conditions.zip(0..).map(|(when, n)| {
-        let policy =
-            serde_json::json!({"name": "A policy", "environment": "production", "when": when, "then": "deny"});
+        let policy = serde_json::json!({"name": "A policy", "environment": "production", "when": when, "then": "deny"});
         Ok((PolicyId::new(n, [0; 10]), serde_json::from_value::<Policy>(policy)?))
     });
     let policies = policies.collect::<Result<Vec<_>, _>>()?;

@@ -6,6 +6,7 @@
 
 mod compile;
 mod document;
+mod program;
 pub mod syntax;
 mod test;
 mod trace;
