@@ -37,7 +37,8 @@ fn the_page_of_checks_is_the_table() {
     groups.sort_unstable();
     groups.dedup();
     for group in groups {
-        write!(page, "\n## {}\n\n| check | kind | needs | meaning |\n| --- | --- | --- | --- |\n", group.as_str()).unwrap();
+        write!(page, "\n## {}\n\n| check | kind | needs | meaning |\n| --- | --- | --- | --- |\n", group.as_str())
+            .unwrap();
         for check in CHECKS.iter().filter(|check| check.group == group) {
             let kind = word(check.kind);
             writeln!(page, "| `{}` | {kind} | {} | {} |", check.name, check.needs, check.doc).unwrap();

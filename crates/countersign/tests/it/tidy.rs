@@ -55,8 +55,9 @@ fn pages() -> Vec<(PathBuf, String)> {
 fn every_file_that_the_architecture_names_exists() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let quoted = text.split('`').skip(1).step_by(2);
-    let named: Vec<&str> =
-        quoted.filter(|name| name.starts_with("crates/") || name.starts_with("sdk/") || name.ends_with(".toml")).collect();
+    let named: Vec<&str> = quoted
+        .filter(|name| name.starts_with("crates/") || name.starts_with("sdk/") || name.ends_with(".toml"))
+        .collect();
     assert!(named.len() > 50, "the page names files: {}", named.len());
     let missing: Vec<_> = named.into_iter().filter(|name| !root().join(name).exists()).collect();
     assert!(missing.is_empty(), "ARCHITECTURE.md names what isn't there: {missing:?}");
@@ -114,8 +115,7 @@ fn operations_and_rows_know_no_driver() {
 fn a_module_of_the_engine_uses_only_those_below_it() {
     let source = root().join("crates/engine/src");
     let list = fs::read_to_string(source.join("lib.rs")).unwrap();
-    let order: Vec<&str> =
-        list.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let order: Vec<&str> = list.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     assert!(order.len() > 10, "{order:?}");
     let place = |name: &str| order.iter().position(|module| *module == name);
     for (path, text) in rust_files(&source) {
@@ -168,4 +168,23 @@ fn no_file_is_too_large_to_read() {
         let size = fs::metadata(&path).unwrap().len();
         assert!(size <= MOST_BYTES, "{} holds {size} bytes", path.display());
     }
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let page = fs::read_to_string(root().join("docs/dependencies.md")).unwrap();
+    let section = manifest.split("[workspace.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let names = section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.trim());
+    let missing: Vec<_> = names.filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "docs/dependencies.md gives no reason for {missing:?}");
+}
+
+#[test]
+fn every_metric_is_described_to_operators() {
+    let telemetry = fs::read_to_string(root().join("crates/server/src/telemetry.rs")).unwrap();
+    let page = fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let names = telemetry.split('"').filter(|text| text.starts_with("countersign_"));
+    let missing: Vec<_> = names.filter(|name| !page.contains(name)).collect();
+    assert!(missing.is_empty(), "docs/operating.md doesn't know {missing:?}");
 }
