@@ -52,16 +52,37 @@ fn pages() -> Vec<(PathBuf, String)> {
     all.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
+/// What stands between backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    // Blocks of code are no names: their fences would turn inside out what follows.
+    text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2))
+}
+
 #[test]
-fn every_file_that_the_architecture_names_exists() {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let quoted = text.split('`').skip(1).step_by(2);
-    let named: Vec<&str> = quoted
-        .filter(|name| name.starts_with("crates/") || name.starts_with("sdk/") || name.ends_with(".toml"))
-        .collect();
-    assert!(named.len() > 50, "the page names files: {}", named.len());
-    let missing: Vec<_> = named.into_iter().filter(|name| !root().join(name).exists()).collect();
-    assert!(missing.is_empty(), "ARCHITECTURE.md names what isn't there: {missing:?}");
+fn every_file_that_a_page_names_exists() {
+    let mut missing = Vec::new();
+    let mut named = 0;
+    for (path, text) in pages() {
+        for name in quoted(&text).filter(|name| ["crates/", "sdk/", "docs/"].iter().any(|top| name.starts_with(top))) {
+            named += 1;
+            if !root().join(name).exists() {
+                missing.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    assert!(named > 100, "pages name files: {named}");
+    assert!(missing.is_empty(), "named, and not there: {missing:#?}");
+}
+
+#[test]
+fn every_test_that_the_security_page_names_exists() {
+    let page = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let sources: String = rust_files(&root().join("crates")).into_iter().map(|(_, text)| text).collect();
+    let is_test = |name: &&str| name.matches('_').count() >= 3 && name.chars().all(|c| c == '_' || c.is_lowercase());
+    let named: Vec<&str> = quoted(&page).filter(is_test).collect();
+    assert!(named.len() > 10, "{named:?}");
+    let missing: Vec<_> = named.into_iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "no such test: {missing:?}");
 }
 
 #[test]
