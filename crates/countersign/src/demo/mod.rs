@@ -69,10 +69,10 @@ pub async fn run(options: DemoOptions) -> Result<(), String> {
             "Countersign is ready.\n\n  shop    {shop_url}   start here\n  inbox   {inbox_url}   mail and SMS arrive here\n  server  {base_url}\n\nCtrl-C ends it."
         );
     }
-    let served = server.serve(listeners.server, stopped()).await;
+    let ended = server.serve(listeners.server, stopped()).await;
     shop.stop().await;
     inbox.shutdown().await;
-    served.map_err(|error| error.to_string())
+    ended.map_err(|error| error.to_string())
 }
 
 /// Milliseconds since the epoch.

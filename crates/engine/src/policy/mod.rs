@@ -7,10 +7,13 @@
 mod compile;
 mod document;
 pub mod syntax;
+mod test;
+mod trace;
 mod tree;
 mod type_check;
 
 pub use compile::{Matched, Operand, Outcome, PolicySet};
 pub use document::{Mode, Policy, Then};
-pub use tree::{Comparison, Condition, Literal, MAX_COMPARISONS, MAX_DEPTH, Op, TreeError};
+pub use trace::{ConditionTrace, PolicyTrace, TraceParts, Truth};
+pub use tree::{Comparison, Condition, Literal, MAX_COMPARISONS, MAX_CONTENT, MAX_DEPTH, Op, TreeError};
 pub use type_check::{Names, Problem, check};

@@ -106,6 +106,7 @@ impl Shop {
 
 impl ShopHandle {
     /// The address the shop listens on.
+    #[cfg(test)]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
