@@ -1,0 +1,3 @@
+//! The API, one file an endpoint.
+
+mod consume;
