@@ -7,7 +7,9 @@
 
 mod app;
 mod http;
+mod pages;
 mod people;
+mod races;
 mod receivers;
 mod seed;
 mod wire;

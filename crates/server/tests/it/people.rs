@@ -125,15 +125,17 @@ impl<'a> Browser<'a> {
         self.follow(Request::new("POST", path).form(fields)).await
     }
 
-    /// Sends a request to a page of ours, with the cookies, and keeps what it sets.
-    pub async fn follow(&self, request: Request) -> Page {
+    /// A request as this browser sends it, with its cookies.
+    pub fn dress(&self, request: Request) -> Request {
         let cookies: Vec<String> =
             self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = request.header("user-agent", CHROME).header("x-forwarded-for", &self.ip);
-        if !cookies.is_empty() {
-            request = request.header("cookie", cookies.join("; "));
-        }
-        let answer = self.app.anon(request).await;
+        let request = request.header("user-agent", CHROME).header("x-forwarded-for", &self.ip);
+        if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) }
+    }
+
+    /// Sends a request to a page of ours, with the cookies, and keeps what it sets.
+    pub async fn follow(&self, request: Request) -> Page {
+        let answer = self.app.anon(self.dress(request)).await;
         for (_, set) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (name, value) = set.split(';').next().unwrap().split_once('=').unwrap();
             self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());

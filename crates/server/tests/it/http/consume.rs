@@ -22,7 +22,7 @@ async fn an_allowed_evaluation_is_claimed_once_and_refused_for_ever() {
     assert_eq!((&claimed["consumed"], &claimed["verdict"]), (&json!(true), &json!("allow")));
     assert!(is_whole(&claimed), "{claimed}");
     for wait in [0, MINUTE, 61 * MINUTE, 400 * 24 * 60 * MINUTE] {
-        app.pass(wait);
+        app.pass(wait).await;
         let refusal = app.site().consume(&told.evaluation).await.refused(409, "already_consumed");
         assert_eq!(refusal["consumed_at"], claimed["consumed_at"]);
     }
@@ -87,7 +87,7 @@ async fn a_challenge_that_ended_badly_is_claimed_and_says_so() {
     let (browser, site) = (app.browser(), app.site());
 
     let expired = browser.log_in("ada").await;
-    app.pass(30 * MINUTE);
+    app.pass(30 * MINUTE).await;
     let answer = site.consume(&expired.evaluation).await.expect(200);
     assert_eq!((&answer["consumed"], &answer["challenge"]["status"]), (&json!(true), &json!("expired")));
 
@@ -161,21 +161,21 @@ async fn the_window_closes_an_hour_after_the_evaluation_or_the_challenges_end() 
     let (browser, site) = (app.browser(), app.site());
     let early = browser.evaluate("post", json!({"user": "ada"})).await;
     let late = browser.evaluate("post", json!({"user": "ada"})).await;
-    app.pass(60 * MINUTE);
+    app.pass(60 * MINUTE).await;
     assert_eq!(site.consume(&early.evaluation).await.expect(200)["consumed"], true);
-    app.pass(1);
+    app.pass(1).await;
     site.consume(&late.evaluation).await.refused(410, "expired");
     assert_eq!(site.evaluation(&late.evaluation).await["consumed"], false);
 
     let told = app.browser().log_in("bob").await;
     let passing = app.browser();
-    app.pass(29 * MINUTE);
+    app.pass(29 * MINUTE).await;
     passing.pass(&told, "bob@example.com").await;
-    app.pass(60 * MINUTE);
+    app.pass(60 * MINUTE).await;
     assert_eq!(site.consume(&told.evaluation).await.expect(200)["challenge"]["status"], "completed");
 
     let abandoned = app.browser().log_in("eve").await;
-    app.pass((30 + 60) * MINUTE + 1);
+    app.pass((30 + 60) * MINUTE + 1).await;
     site.consume(&abandoned.evaluation).await.refused(410, "expired");
 }
 
@@ -186,12 +186,12 @@ async fn a_broken_connections_call_can_be_repeated_for_a_day() {
     let told = app.browser().evaluate("post", json!({"user": "ada", "metadata": {"links": 2}})).await;
     let first = site.consume_with_key(&told.evaluation, "order-1").await.expect(200);
     for _ in 0..3 {
-        app.pass(7 * 60 * MINUTE);
+        app.pass(7 * 60 * MINUTE).await;
         assert_eq!(site.consume_with_key(&told.evaluation, "order-1").await.expect(200), first);
     }
     site.consume_with_key(&told.evaluation, "order-2").await.refused(409, "already_consumed");
     site.consume(&told.evaluation).await.refused(409, "already_consumed");
-    app.pass(4 * 60 * MINUTE);
+    app.pass(4 * 60 * MINUTE).await;
     site.consume_with_key(&told.evaluation, "order-1").await.refused(409, "already_consumed");
 }
 
