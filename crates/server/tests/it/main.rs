@@ -6,10 +6,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test that calls it")]
 
 mod app;
+mod delivery;
 mod http;
+mod openapi;
 mod pages;
 mod people;
 mod races;
 mod receivers;
+mod refusals;
 mod seed;
 mod wire;
