@@ -5,6 +5,7 @@ use secrecy::ExposeSecret;
 use super::CodeMessage;
 use crate::challenge::view::tell;
 use crate::page::Speech;
+use crate::texts::Line;
 
 /// Characters of GSM 03.38's basic set beyond letters and digits of ASCII.
 const GSM: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
@@ -14,7 +15,7 @@ const GSM_EXTENDED: &str = "^{}\\[~]|€";
 /// The fullest wording that fits one message; if none does, the fullest one that takes the fewest.
 pub(super) fn compose(message: &CodeMessage, speech: &Speech<'_>, host: &str) -> String {
     let time = tell(speech, message.at);
-    let (device, place) = (message.device.as_ref().map(|d| d.as_str()), message.place.as_ref().map(|p| p.as_str()));
+    let (device, place) = (message.device.as_ref().map(Line::as_str), message.place.as_ref().map(Line::as_str));
     let wordings = [
         wording(message, speech, host, &[device, place, time.as_deref()], true),
         wording(message, speech, host, &[device, place], true),

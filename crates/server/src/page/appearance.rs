@@ -71,13 +71,12 @@ impl Colour {
 
     /// `step` thirty-seconds of the way to `end`.
     fn mixed(self, end: Self, step: u16) -> Self {
-        let [r, g, b] = self.0;
-        let [x, y, z] = end.0;
         let mix = |from: u8, to: u8| {
             let sum = u16::from(from) * (32 - step) + u16::from(to) * step;
             u8::try_from(sum / 32).unwrap_or(to)
         };
-        Self([mix(r, x), mix(g, y), mix(b, z)])
+        let ([red, green, blue], [end_red, end_green, end_blue]) = (self.0, end.0);
+        Self([mix(red, end_red), mix(green, end_green), mix(blue, end_blue)])
     }
 }
 
@@ -107,15 +106,14 @@ pub fn appearance_css(appearance: &Appearance) -> String {
     let ground =
         appearance.background.map(|c| format!("--page:{c};--on-page:{}", Colour([0x55, 0x5b, 0x66]).readable_on(c)));
     let light: Vec<String> = light.into_iter().chain(ground).collect();
-    let mut css = String::new();
-    if !light.is_empty() {
-        css += &format!(":root{{{}}}\n", light.join(";"));
-    }
-    if let Some(dark) = dark {
-        css += &format!("@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n");
-    }
-    if appearance.background.is_some() {
-        css += "@media (prefers-color-scheme:dark){:root{--page:#0e1014;--on-page:#a4abb8}}\n";
+    let rule = |tokens: &str| if tokens.is_empty() { String::new() } else { format!(":root{{{tokens}}}\n") };
+    let in_the_dark = |rules: &str| format!("@media (prefers-color-scheme:dark){{{}}}\n", rules.trim_end());
+    // A ground for the light would swallow dark mode's, which was set before it.
+    let dark_ground = appearance.background.map(|_| "--page:#0e1014;--on-page:#a4abb8".to_owned());
+    let dark: Vec<String> = dark.into_iter().chain(dark_ground).collect();
+    let mut css = rule(&light.join(";"));
+    if !dark.is_empty() {
+        css += &in_the_dark(&rule(&dark.join(";")));
     }
     css + appearance.custom_css.as_deref().unwrap_or_default()
 }

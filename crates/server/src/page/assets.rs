@@ -42,8 +42,9 @@ impl Asset {
     }
 
     fn new(stem: &str, extension: &str, content_type: &'static str, text: &'static str) -> Self {
-        let digest = Sha256::digest(text.as_bytes());
-        let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+        let start = digest.first_chunk().copied().unwrap_or_default();
+        let hash = format!("{:016x}", u64::from_be_bytes(start)); // 64 bits tell versions of a file apart
         Self {
             name: format!("{stem}-{hash}.{extension}"),
             bytes: text.as_bytes(),

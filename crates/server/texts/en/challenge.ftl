@@ -71,6 +71,7 @@ choose-owner-heading = I’m the owner
 choose-where = Where should we send the code?
 choose-email = Email
 choose-sms = Text message
+choose-only = We’ll send it to { $value }
 choose-send-email = Email the code
 choose-send-sms = Text the code
 choose-guest-heading = I’m using someone else’s account
@@ -80,8 +81,8 @@ choose-failed = We couldn’t send a code that way. Try again, or choose another
 
 enter-code-title = Enter the code
 enter-code-lead = { $channel ->
-    [sms] We texted a { $length }-digit code to { $value }.
-   *[email] We emailed a { $length }-digit code to { $value }.
+    [sms] We texted a { $length }-digit code to { $value }
+   *[email] We emailed a { $length }-digit code to { $value }
   }
 enter-code-label = { $length }-digit code
 enter-code-lifetime = { $minutes ->
@@ -118,11 +119,7 @@ next-channel-proven = { $channel ->
     [sms] Your email is confirmed. Now confirm your phone.
    *[email] Your phone is confirmed. Now confirm your email.
   }
-next-channel-where = We’ll send the next code to { $value }.
-next-channel-send = { $channel ->
-    [sms] Text the code
-   *[email] Email the code
-  }
+next-channel-where = We’ll send the next code to { $value }
 
 ## A phone number is needed
 

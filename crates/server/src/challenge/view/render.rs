@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::{
-    Channel, Choose, Confirming, Context, EnterCode, Link, NextChannel, Notice, OtherWay, PhoneNeeded, ReportAsk,
-    State, When,
+    Channel, Choice, Choose, Confirming, Context, EnterCode, Link, NextChannel, Notice, OtherWay, PhoneNeeded,
+    ReportAsk, State, When,
 };
 use crate::page::Speech;
 use crate::page::assets::{CHALLENGE_CSS, CHALLENGE_JS, TOKENS_CSS};
@@ -180,6 +180,24 @@ impl Channel {
         match self {
             Self::Email => "choose-email",
             Self::Sms => "choose-sms",
+        }
+    }
+
+    /// The text of the button that sends a code.
+    fn send(self) -> &'static str {
+        match self {
+            Self::Email => "choose-send-email",
+            Self::Sms => "choose-send-sms",
+        }
+    }
+}
+
+impl Choose {
+    /// The only way on offer, when there is nothing to choose.
+    fn only(&self) -> Option<&Choice> {
+        match self.choices.as_slice() {
+            [only] => Some(only),
+            _ => None,
         }
     }
 }
