@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::{
-    Channel, Choice, Choose, Confirming, Context, EnterCode, Link, NextChannel, Notice, OtherWay, PhoneNeeded, ReportAsk,
-    State, When,
+    Channel, Choice, Choose, Confirming, Context, EnterCode, Link, NextChannel, Notice, OtherWay, PhoneNeeded,
+    ReportAsk, State, When,
 };
 use crate::page::Speech;
 use crate::page::assets::{CHALLENGE_CSS, CHALLENGE_JS, TOKENS_CSS};
