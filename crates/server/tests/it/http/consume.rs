@@ -228,6 +228,9 @@ async fn keys_and_bodies_that_cannot_be_are_refused_and_claim_nothing() {
     assert_eq!(refusal["pointer"], "/expect/user/name");
     let refusal = site.post(&path, &json!({"expect": {"challenge_status": "won"}})).await.refused(400, "invalid_field");
     assert_eq!(refusal["pointer"], "/expect/challenge_status");
+    for body in [json!([]), json!([{"action": "post"}]), json!("expect"), json!(null)] {
+        site.post(&path, &body).await.refused(400, "invalid_json");
+    }
     site.app.anon(Request::new("POST", &path)).await.refused(401, "unauthorized");
     app.site_with(&app.other.development).consume(&told.evaluation).await.refused(404, "not_found");
     assert_eq!(site.evaluation(&told.evaluation).await["consumed"], false);
