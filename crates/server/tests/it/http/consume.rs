@@ -221,7 +221,7 @@ async fn keys_and_bodies_that_cannot_be_are_refused_and_claim_nothing() {
     let site = app.site();
     let told = app.browser().evaluate("post", json!({"user": "ada"})).await;
     let path = format!("/v3/evaluations/{}/consume", told.evaluation);
-    for key in ["".to_owned(), "x".repeat(256), "naïve".to_owned()] {
+    for key in [String::new(), "x".repeat(256), "naïve".to_owned()] {
         site.consume_with_key(&told.evaluation, &key).await.refused(400, "invalid_header");
     }
     let refusal = site.post(&path, &json!({"expect": {"user": {"name": "x"}}})).await.refused(400, "unknown_field");
