@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use countersign_server::api::problem::{self, Problem};
-use countersign_store::StoreError;
+use countersign_server::api::problem;
 use serde_json::{Value, json};
 
 use crate::{
@@ -384,9 +383,3 @@ const NOT_OVER_HTTP: &[(&str, &str)] = &[
     ("internal", "an accident of ours: there is none that we know of"),
     ("too_many_requests", "no limit on the API yet; the challenge page's own limits answer with a page"),
 ];
-
-#[test]
-fn accidents_tell_nothing_of_what_happened() {
-    let accident = Problem::from(StoreError::Busy);
-    assert_eq!(accident.kind().code, "unavailable");
-}
