@@ -91,7 +91,7 @@ async fn child_that_opens_and_writes() {
     let (first, path) = told.split_once(' ').unwrap();
     let first: i64 = first.parse().unwrap();
     // Six writers on a machine that is busy with other tests: how long each waits is not what is asked here.
-    let patient = SqliteOptions { patience: Duration::from_secs(60), ..SqliteOptions::default() };
+    let patient = SqliteOptions { patience: Duration::from_mins(1), ..SqliteOptions::default() };
     let store = Store::open_with(Path::new(path), patient, SCHEMA).unwrap();
     for id in first..first + 50 {
         store.run(Put(id)).await.unwrap();
