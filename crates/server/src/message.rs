@@ -100,7 +100,7 @@ struct EmailHtml<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "message/email.txt", escape = "none")]
+#[template(path = "message/email.txt", escape = "none", whitespace = "preserve")]
 struct EmailText<'a> {
     message: &'a CodeMessage,
     speech: &'a Speech<'a>,

@@ -233,7 +233,7 @@ fn entries(spec: &ListSpec) -> Result<Vec<Entry>, Vec<(String, String)>> {
         match (canonical(spec.kind, &whole.value), expires_at) {
             (Err(what), _) => wrong.push((whole.value, what.to_owned())),
             (_, Err(_)) => {
-                wrong.push((whole.value, "expires_at: write a time such as 2027-01-01T00:00:00Z".to_owned()))
+                wrong.push((whole.value, "expires_at: write a time such as 2027-01-01T00:00:00Z".to_owned()));
             }
             (Ok(value), Ok(expires_at)) => {
                 let expires_at = expires_at.map(|at| Timestamp::from_millis(at.as_millisecond()));

@@ -141,7 +141,8 @@ pub async fn apply(
         let plan = Plan::make(&wanted, &documents, options, rng).map_err(Refused::Files)?;
         let project = row.as_ref().map_or_else(|| ProjectId::new(now.millis(), rng.bytes()), |row| row.id);
         let base = row.as_ref().map_or(0, |row| row.revision);
-        if !options.dry_run && !(plan.changes.is_empty() && base > 0) {
+        let is_due = base == 0 || !plan.changes.is_empty();
+        if is_due && !options.dry_run {
             let change = ChangeProject {
                 project,
                 slug: wanted.project.clone(),

@@ -88,17 +88,12 @@ struct Data {
 
 impl Data {
     fn new(wanted: Option<&Path>) -> Result<Self, String> {
-        match wanted {
-            Some(path) => {
-                std::fs::create_dir_all(path).map_err(|error| format!("{} can't be made: {error}", path.display()))?;
-                Ok(Self { path: path.to_owned(), _temporary: None })
-            }
-            None => {
-                let folder =
-                    tempfile::tempdir().map_err(|error| format!("no temporary folder can be made: {error}"))?;
-                Ok(Self { path: folder.path().to_owned(), _temporary: Some(folder) })
-            }
+        if let Some(path) = wanted {
+            std::fs::create_dir_all(path).map_err(|error| format!("{} can't be made: {error}", path.display()))?;
+            return Ok(Self { path: path.to_owned(), _temporary: None });
         }
+        let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder can be made: {error}"))?;
+        Ok(Self { path: folder.path().to_owned(), _temporary: Some(folder) })
     }
 }
 

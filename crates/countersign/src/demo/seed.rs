@@ -32,15 +32,19 @@ pub async fn seed(server: &Server, shop_url: &str, data: &Path, rng: &Rng) -> Re
     let kept = std::fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
     let keys = match kept {
         Some(keys) => keys,
-        None => {
-            let made =
-                keys::create(&ctx.store, ("demo", "demo"), Environment::Development, Vec::new(), (now, rng)).await?;
-            let keys = Keys { client_id: made.client_id, api_secret: made.secret };
-            let text = serde_json::to_string(&keys).map_err(|error| error.to_string())?;
-            std::fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
-            keys
-        }
+        None => create(server, &file, rng).await?,
     };
     ctx.projects.refresh(&ctx.store).await.map_err(|error| error.to_string())?;
+    Ok(keys)
+}
+
+/// Makes the keys, and keeps them for the next start.
+async fn create(server: &Server, file: &Path, rng: &Rng) -> Result<Keys, String> {
+    let ctx = server.ctx();
+    let at = (ctx.clock.now(), rng);
+    let made = keys::create(&ctx.store, ("demo", "demo"), Environment::Development, Vec::new(), at).await?;
+    let keys = Keys { client_id: made.client_id, api_secret: made.secret };
+    let text = serde_json::to_string(&keys).map_err(|error| error.to_string())?;
+    std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(keys)
 }

@@ -11,15 +11,14 @@ use core::cmp::Reverse;
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
-    format,
     string::{String, ToString},
     vec::Vec,
 };
 
 use super::{
     document::{Mode, Policy, Then},
-    test::Test,
-    tree::{Comparison, Condition, Literal, Op},
+    program::{Layout, Program},
+    tree::Condition,
 };
 use crate::{environment::Environment, fact::Fact, field::Field, id::PolicyId, text::ActionName};
 
@@ -37,30 +36,14 @@ pub enum Operand {
     },
 }
 
-/// What the name of a question to a list begins with; the list's name follows.
-pub(super) const LISTED: &str = "in_list_";
-
-#[derive(Debug)]
-pub(super) enum Node {
-    All(Box<[Node]>),
-    Any(Box<[Node]>),
-    Not(Box<Node>),
-    Test {
-        slot: usize,
-        test: Test,
-        name: String,
-    },
-    /// What can't be compared is never known; the type check keeps it out.
-    Never,
-}
-
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) id: PolicyId,
     pub(super) name: String,
     pub(super) shadow: bool,
     pub(super) source: Condition,
-    pub(super) when: Node,
+    /// Where its condition begins in the program.
+    pub(super) start: usize,
     then: Then,
 }
 
@@ -75,12 +58,20 @@ impl Compiled {
 #[derive(Debug, Default)]
 pub struct PolicySet {
     operands: Vec<Operand>,
+    pub(super) program: Program,
     /// From the highest priority to the lowest.
     policies: Vec<Compiled>,
-    /// For each action that a policy names, the places of the policies that it asks.
-    named: BTreeMap<String, Box<[usize]>>,
-    /// The places of the policies that every other action asks.
-    unnamed: Box<[usize]>,
+    /// For each action that a policy names, the policies that it asks.
+    named: BTreeMap<String, Box<[Asked]>>,
+    /// The policies that every other action asks.
+    unnamed: Box<[Asked]>,
+}
+
+/// One policy that an action asks: all that is read of a policy that does not hold.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    place: usize,
+    start: usize,
 }
 
 /// A policy that held.
@@ -121,20 +112,22 @@ impl PolicySet {
     pub fn compile(policies: &[(PolicyId, Policy)], environment: Environment) -> Self {
         let mut wanted: Vec<_> = policies.iter().filter(|(_, p)| p.enabled && p.environment == environment).collect();
         wanted.sort_by_key(|(id, policy)| (Reverse(policy.priority), *id));
-        let mut slots = Slots::default();
+        let mut layout = Layout::default();
         let compile = |(id, policy): &&(PolicyId, Policy)| Compiled {
             id: *id,
             name: policy.name.clone(),
             shadow: policy.mode == Mode::Shadow,
-            when: slots.node(&policy.when),
+            start: layout.add(&policy.when),
             source: policy.when.clone(),
             then: policy.then.clone(),
         };
-        let compiled = wanted.iter().map(compile).collect();
+        let compiled: Vec<_> = wanted.iter().map(compile).collect();
+        let starts: Vec<_> = wanted.iter().zip(&compiled).map(|((_, policy), c)| (policy, c.start)).collect();
         let actions: BTreeSet<&ActionName> = wanted.iter().flat_map(|(_, policy)| &policy.actions).collect();
-        let ask = |action: &ActionName| (action.to_string(), asked(&wanted, Some(action)));
+        let ask = |action: &ActionName| (action.to_string(), asked(&starts, Some(action)));
         let named = actions.into_iter().map(ask).collect();
-        Self { operands: slots.operands, policies: compiled, named, unnamed: asked(&wanted, None) }
+        let Layout { program, operands, .. } = layout;
+        Self { operands, program, policies: compiled, named, unnamed: asked(&starts, None) }
     }
 
     /// What must be known to run the set, slot by slot.
@@ -142,10 +135,13 @@ impl PolicySet {
         &self.operands
     }
 
-    /// The policies that an action asks, in order, with their places.
-    pub(super) fn asked(&self, action: &str) -> impl Iterator<Item = (usize, &Compiled)> {
-        let places = self.named.get(action).unwrap_or(&self.unnamed);
-        places.iter().filter_map(|place| self.policies.get(*place).map(|policy| (*place, policy)))
+    /// The policies that an action asks, in order.
+    pub(super) fn asked(&self, action: &str) -> impl Iterator<Item = &Compiled> {
+        self.places(action).iter().filter_map(|asked| self.policies.get(asked.place))
+    }
+
+    fn places(&self, action: &str) -> &[Asked] {
+        self.named.get(action).unwrap_or(&self.unnamed)
     }
 
     pub(super) fn policy(&self, matched: Matched<'_>) -> Option<&Compiled> {
@@ -155,12 +151,11 @@ impl PolicySet {
     /// Runs the policies of `action` over the values of the operands. Nothing is allocated until one holds.
     pub fn run(&self, action: &str, facts: &[Fact<'_>]) -> Outcome<'_> {
         let mut outcome = Outcome::default();
-        for (place, policy) in self.asked(action) {
-            if holds(&policy.when, facts) != Some(true) {
-                continue;
-            }
+        let held = self.places(action).iter().filter(|asked| self.program.holds(asked.start, facts) == Some(true));
+        for asked in held {
+            let Some(policy) = self.policies.get(asked.place) else { continue };
             let Compiled { id, name, shadow, then, .. } = policy;
-            outcome.matched.push(Matched { id: *id, name, shadow: *shadow, then, place });
+            outcome.matched.push(Matched { id: *id, name, shadow: *shadow, then, place: asked.place });
             if policy.ends() {
                 break;
             }
@@ -169,73 +164,10 @@ impl PolicySet {
     }
 }
 
-/// The places of the policies that an action asks; `None` is an action that no policy names.
-fn asked(policies: &[&(PolicyId, Policy)], action: Option<&ActionName>) -> Box<[usize]> {
+/// The policies that an action asks; `None` is an action that no policy names.
+fn asked(policies: &[(&Policy, usize)], action: Option<&ActionName>) -> Box<[Asked]> {
     let is_asked =
         |policy: &Policy| policy.actions.is_empty() || action.is_some_and(|action| policy.actions.contains(action));
-    policies.iter().enumerate().filter(|(_, (_, policy))| is_asked(policy)).map(|(place, _)| place).collect()
-}
-
-/// The operands met so far, each with its slot.
-#[derive(Default)]
-struct Slots {
-    operands: Vec<Operand>,
-    known: BTreeMap<Operand, usize>,
-}
-
-impl Slots {
-    fn slot(&mut self, operand: Operand) -> usize {
-        if let Some(slot) = self.known.get(&operand) {
-            return *slot;
-        }
-        let slot = self.operands.len();
-        self.operands.push(operand.clone());
-        self.known.insert(operand, slot);
-        slot
-    }
-
-    fn node(&mut self, condition: &Condition) -> Node {
-        match condition {
-            Condition::All(parts) => Node::All(parts.iter().map(|part| self.node(part)).collect()),
-            Condition::Any(parts) => Node::Any(parts.iter().map(|part| self.node(part)).collect()),
-            Condition::Not(inner) => Node::Not(Box::new(self.node(inner))),
-            Condition::Compare(comparison) => self.test(comparison).unwrap_or(Node::Never),
-        }
-    }
-
-    fn test(&mut self, comparison: &Comparison) -> Option<Node> {
-        let field = Field::parse(&comparison.field).ok()?;
-        if let (Op::InList | Op::NotInList, Literal::Text(list)) = (comparison.op, &comparison.value) {
-            let slot = self.slot(Operand::Member { field, list: list.clone() });
-            let name = format!("{LISTED}{list}");
-            return Some(Node::Test { slot, test: Test::IsTrue(comparison.op == Op::InList), name });
-        }
-        let test = Test::of(comparison, &field)?;
-        let name = comparison.field.clone();
-        Some(Node::Test { slot: self.slot(Operand::Field(field)), test, name })
-    }
-}
-
-/// Whether a condition holds: `None` when that is unknown.
-pub(super) fn holds(node: &Node, facts: &[Fact<'_>]) -> Option<bool> {
-    match node {
-        Node::All(parts) => fold(parts, facts, false),
-        Node::Any(parts) => fold(parts, facts, true),
-        Node::Not(inner) => holds(inner, facts).map(|holds| !holds),
-        Node::Test { slot, test, .. } => test.holds(facts.get(*slot).copied().unwrap_or(Fact::Unknown)),
-        Node::Never => None,
-    }
-}
-
-/// `and` (`decisive` false) or `or` (true): the decisive value decides; otherwise one unknown makes the whole unknown.
-fn fold(parts: &[Node], facts: &[Fact<'_>], decisive: bool) -> Option<bool> {
-    let mut all_known = true;
-    for part in parts {
-        match holds(part, facts) {
-            Some(value) if value == decisive => return Some(decisive),
-            Some(_) => {}
-            None => all_known = false,
-        }
-    }
-    all_known.then_some(!decisive)
+    let places = policies.iter().enumerate().filter(|(_, (policy, _))| is_asked(policy));
+    places.map(|(place, (_, start))| Asked { place, start: *start }).collect()
 }

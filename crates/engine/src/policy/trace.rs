@@ -1,5 +1,7 @@
 //! What a set of policies saw: for people who ask why. Nothing here decides anything.
 
+use core::slice;
+
 use alloc::{
     format,
     string::{String, ToString},
@@ -10,7 +12,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{
-    compile::{Compiled, LISTED, Matched, Node, PolicySet, holds},
+    compile::{Compiled, Matched, PolicySet},
+    program::{Kind, LISTED, Program, Question},
     tree::{Comparison, Condition},
 };
 use crate::{
@@ -99,8 +102,8 @@ impl PolicySet {
     /// What each policy that [`PolicySet::run`] asks saw, in the same order, every part of every condition included.
     pub fn trace(&self, action: &str, facts: &[Fact<'_>]) -> Vec<PolicyTrace> {
         let mut traces = Vec::new();
-        for (_, policy) in self.asked(action) {
-            let when = trace(&policy.source, &policy.when, facts);
+        for policy in self.asked(action) {
+            let when = trace(&policy.source, &self.program, policy.start, facts);
             let ends = when.truth == Truth::Holds && policy.ends();
             traces.push(PolicyTrace { id: policy.id, name: policy.name.clone(), shadow: policy.shadow, when });
             if ends {
@@ -114,34 +117,32 @@ impl PolicySet {
     /// false is preceded by `not_`, and a list that the value is on by `in_list_`.
     pub fn reasons(&self, matched: Matched<'_>, facts: &[Fact<'_>]) -> Vec<String> {
         let mut found = Vec::new();
-        if let Some(Compiled { when, .. }) = self.policy(matched) {
-            explain(when, facts, true, &mut found);
+        if let Some(Compiled { start, .. }) = self.policy(matched) {
+            explain(&self.program, *start, facts, true, &mut found);
         }
         found
     }
 }
 
-/// The compiled condition has the shape of its source, part by part.
-fn trace(source: &Condition, node: &Node, facts: &[Fact<'_>]) -> ConditionTrace {
-    let several = |sources: &[Condition], nodes: &[Node]| -> Vec<_> {
-        sources.iter().zip(nodes).map(|(source, node)| trace(source, node, facts)).collect()
+/// The steps have the shape of their source, part by part.
+fn trace(source: &Condition, program: &Program, at: usize, facts: &[Fact<'_>]) -> ConditionTrace {
+    let several = |sources: &[Condition]| -> Vec<_> {
+        sources.iter().zip(program.parts(at)).map(|(source, part)| trace(source, program, part, facts)).collect()
     };
-    let parts = match (source, node) {
-        (Condition::All(sources), Node::All(nodes)) => TraceParts::All(several(sources, nodes)),
-        (Condition::Any(sources), Node::Any(nodes)) => TraceParts::Any(several(sources, nodes)),
-        (Condition::Not(source), Node::Not(node)) => TraceParts::Not([trace(source, node, facts)].into()),
-        (Condition::Compare(comparison), Node::Test { slot, .. }) => {
-            TraceParts::Compare(comparison.clone(), facts.get(*slot).map_or(Value::Null, |fact| shown(*fact)))
+    let parts = match source {
+        Condition::All(sources) => TraceParts::All(several(sources)),
+        Condition::Any(sources) => TraceParts::Any(several(sources)),
+        Condition::Not(source) => TraceParts::Not(several(slice::from_ref(source))),
+        Condition::Compare(comparison) => {
+            let question = match program.kind(at) {
+                Kind::Test(place) => program.question(place),
+                Kind::All | Kind::Any | Kind::Not | Kind::Never => None,
+            };
+            let fact = question.and_then(|question| facts.get(question.slot));
+            TraceParts::Compare(comparison.clone(), fact.map_or(Value::Null, |fact| shown(*fact)))
         }
-        (Condition::Compare(comparison), _) => TraceParts::Compare(comparison.clone(), Value::Null),
-        // Can't be: the compiled condition was made from this source.
-        (source, _) => TraceParts::All(source.comparisons().into_iter().map(unseen).collect()),
     };
-    ConditionTrace { truth: holds(node, facts).into(), parts }
-}
-
-fn unseen(comparison: &Comparison) -> ConditionTrace {
-    ConditionTrace { truth: Truth::Unknown, parts: TraceParts::Compare(comparison.clone(), Value::Null) }
+    ConditionTrace { truth: program.holds(at, facts).into(), parts }
 }
 
 fn shown(fact: Fact<'_>) -> Value {
@@ -156,26 +157,32 @@ fn shown(fact: Fact<'_>) -> Value {
     }
 }
 
-fn explain(node: &Node, facts: &[Fact<'_>], wanted: bool, found: &mut Vec<String>) {
-    match node {
-        Node::All(parts) | Node::Any(parts) => {
-            for part in parts.iter().filter(|part| holds(part, facts) == Some(wanted)) {
-                explain(part, facts, wanted, found);
+fn explain(program: &Program, at: usize, facts: &[Fact<'_>], wanted: bool, found: &mut Vec<String>) {
+    match program.kind(at) {
+        Kind::All | Kind::Any => {
+            for part in program.parts(at).filter(|part| program.holds(*part, facts) == Some(wanted)) {
+                explain(program, part, facts, wanted, found);
             }
         }
-        Node::Not(inner) => explain(inner, facts, !wanted, found),
-        Node::Test { test, name, .. } => {
-            let is_true = test.asks_for_truth() == wanted;
-            // That somebody is on no list of exceptions explains nothing.
-            if !is_true && name.starts_with(LISTED) {
-                return;
-            }
-            let name = name.strip_prefix("is_").unwrap_or(name);
-            let reason = if is_true { name.to_string() } else { format!("not_{name}") };
-            if !found.contains(&reason) {
+        Kind::Not => explain(program, at + 1, facts, !wanted, found),
+        Kind::Test(place) => {
+            if let Some(reason) = program.question(place).and_then(|question| reason(question, wanted))
+                && !found.contains(&reason)
+            {
                 found.push(reason);
             }
         }
-        Node::Never => {}
+        Kind::Never => {}
     }
+}
+
+/// What a comparison that came out as it should says about why; `wanted` is whether it had to hold.
+fn reason(Question { test, name, .. }: &Question, wanted: bool) -> Option<String> {
+    let is_true = test.asks_for_truth() == wanted;
+    // That somebody is on no list of exceptions explains nothing.
+    if !is_true && name.starts_with(LISTED) {
+        return None;
+    }
+    let name = name.strip_prefix("is_").unwrap_or(name);
+    Some(if is_true { name.to_string() } else { format!("not_{name}") })
 }

@@ -18,6 +18,7 @@ fn the_mail_says_what_is_confirmed() {
     assert_eq!(mail.subject, "042137 is your Northwind Books code");
     insta::assert_snapshot!("email.text", mail.text);
     insta::assert_snapshot!("email.html", mail.html);
+    assert!(mail.text.contains("\n\n042137\n\n"), "the code stands alone, to be copied: {}", mail.text);
     assert_eq!(mail.text.matches("042137").count(), 1);
     assert_eq!(mail.html.matches("042137").count(), 1);
     assert!(!format!("{mail:?}").contains("042137"));

@@ -81,8 +81,8 @@ choose-failed = We couldn’t send a code that way. Try again, or choose another
 
 enter-code-title = Enter the code
 enter-code-lead = { $channel ->
-    [sms] We texted a { $length }-digit code to { $value }
-   *[email] We emailed a { $length }-digit code to { $value }
+    [sms] We texted a code to { $value }
+   *[email] We emailed a code to { $value }
   }
 enter-code-label = { $length }-digit code
 enter-code-lifetime = { $minutes ->
