@@ -32,8 +32,58 @@ pub enum Command {
     Serve,
     /// Read the settings, say what is wrong with them, and start nothing.
     CheckConfig,
+    /// Make the database say what files say: projects, keys, challenge configs, policies, lists.
+    Apply(ApplyOptions),
+    /// Make keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Start everything to try it out: server, a demo shop, and an inbox that shows the mail and SMS sent.
     Demo(DemoOptions),
+}
+
+/// What to apply, and how.
+#[derive(Debug, Args)]
+pub struct ApplyOptions {
+    /// YAML or TOML files of one project.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Say what would change, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Delete policies, challenge configs, lists and list entries that no file names.
+    #[arg(long)]
+    pub prune: bool,
+}
+
+/// What keys to make.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key pair: a client id for browsers and an API secret for the site's server.
+    Create {
+        /// The project's name.
+        #[arg(long)]
+        project: String,
+        /// What people call the key.
+        #[arg(long)]
+        name: String,
+        /// Which traffic it is for.
+        #[arg(long, value_enum)]
+        environment: EnvironmentArg,
+        /// An origin that the client id works from; may be given several times.
+        #[arg(long = "origin")]
+        origins: Vec<String>,
+    },
+    /// Print a new server key, for the setting `server_key`.
+    ServerKey,
+}
+
+/// Which traffic something is for.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum EnvironmentArg {
+    /// Trying things out.
+    Development,
+    /// The real thing.
+    Production,
 }
 
 /// How to run the demo.

@@ -1,8 +1,11 @@
 //! The binary: reads the command line and wires the crates together. Nothing is decided here.
 
+mod apply;
 mod check_config;
 mod cli;
+mod configure;
 mod demo;
+mod keys;
 mod serve;
 
 use std::process::ExitCode;
@@ -28,6 +31,8 @@ async fn run(cli: cli::Cli) -> Result<(), String> {
     match cli.command {
         cli::Command::Serve => serve::run(&cli.config).await,
         cli::Command::CheckConfig => check_config::run(&cli.config),
+        cli::Command::Apply(options) => configure::apply(&cli.config, &options).await,
+        cli::Command::Keys(command) => configure::keys(&cli.config, command).await,
         cli::Command::Demo(options) => demo::run(options).await,
     }
 }

@@ -222,7 +222,7 @@ fn suggest(name: &str) -> String {
 }
 
 /// Levenshtein distance: how many single-character edits lie between two names.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().enumerate() {

@@ -69,10 +69,10 @@ pub async fn run(options: DemoOptions) -> Result<(), String> {
             "Countersign is ready.\n\n  shop    {shop_url}   start here\n  inbox   {inbox_url}   mail and SMS arrive here\n  server  {base_url}\n\nCtrl-C ends it."
         );
     }
-    let served = server.serve(listeners.server, stopped()).await;
+    let ended = server.serve(listeners.server, stopped()).await;
     shop.stop().await;
     inbox.shutdown().await;
-    served.map_err(|error| error.to_string())
+    ended.map_err(|error| error.to_string())
 }
 
 /// Milliseconds since the epoch.
@@ -88,17 +88,12 @@ struct Data {
 
 impl Data {
     fn new(wanted: Option<&Path>) -> Result<Self, String> {
-        match wanted {
-            Some(path) => {
-                std::fs::create_dir_all(path).map_err(|error| format!("{} can't be made: {error}", path.display()))?;
-                Ok(Self { path: path.to_owned(), _temporary: None })
-            }
-            None => {
-                let folder =
-                    tempfile::tempdir().map_err(|error| format!("no temporary folder can be made: {error}"))?;
-                Ok(Self { path: folder.path().to_owned(), _temporary: Some(folder) })
-            }
+        if let Some(path) = wanted {
+            std::fs::create_dir_all(path).map_err(|error| format!("{} can't be made: {error}", path.display()))?;
+            return Ok(Self { path: path.to_owned(), _temporary: None });
         }
+        let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder can be made: {error}"))?;
+        Ok(Self { path: folder.path().to_owned(), _temporary: Some(folder) })
     }
 }
 

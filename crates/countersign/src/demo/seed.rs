@@ -1,81 +1,50 @@
-//! The demo's configuration, put into its store.
-use std::{collections::BTreeMap, path::Path};
+//! The demo's configuration: a file like anybody's, applied like anybody's.
 
-use countersign_engine::{config::Key, environment::Environment, id::ProjectId};
-use countersign_server::{
-    Server,
-    context::Rng,
-    secret::{draw_key_body, sha256},
-};
-use countersign_store::op::{ChangeProject, DocumentChange, DocumentKind};
+use std::path::Path;
+
+use countersign_engine::environment::Environment;
+use countersign_server::{Server, context::Rng};
 use serde::{Deserialize, Serialize};
 
-/// The demo's key pair.
+use crate::{
+    apply::{Format, Options, Source, apply},
+    keys,
+};
+
+/// The demo's key pair. A real secret is shown once and kept by the site; the demo's shop forgets everything when it
+/// stops, so it is kept beside the data.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Keys {
-    /// Public.
+    /// The public half.
     pub client_id: String,
-    /// Secret.
+    /// The secret half.
     pub api_secret: String,
 }
 
-/// Seeds.
+/// Applies the demo's file and answers its keys, making them the first time.
 pub async fn seed(server: &Server, shop_url: &str, data: &Path, rng: &Rng) -> Result<Keys, String> {
     let ctx = server.ctx();
-    let text = include_str!("seed.yaml").replace("SHOP", shop_url);
-    let file: BTreeMap<String, serde_json::Value> = serde_saphyr::from_str(&text).map_err(|e| e.to_string())?;
     let now = ctx.clock.now();
-    let keys = Keys {
-        client_id: format!("pk_dev_{}", draw_key_body("pk_dev_", rng)),
-        api_secret: format!("sk_dev_{}", draw_key_body("sk_dev_", rng)),
+    let text = include_str!("seed.yaml").replace("SHOP", shop_url);
+    let source = Source { name: "seed.yaml".to_owned(), text, format: Format::Yaml };
+    apply(&ctx.store, &[source], Options::default(), now, rng).await.map_err(|refused| refused.to_string())?;
+    let file = data.join("demo-keys.json");
+    let kept = std::fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
+    let keys = match kept {
+        Some(keys) => keys,
+        None => create(server, &file, rng).await?,
     };
-    let hash: String = sha256(keys.api_secret.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
-    let key = Key {
-        name: "demo".into(),
-        environment: Environment::Development,
-        client_id: keys.client_id.clone(),
-        secret_hash: hash,
-        origins: vec![],
-    };
-    let mut changes = vec![DocumentChange {
-        kind: DocumentKind::Key,
-        id: rng.bytes(),
-        name: "demo".into(),
-        body: serde_json::to_string(&key).ok(),
-    }];
-    for (section, kind) in [
-        ("challenge_configs", DocumentKind::ChallengeConfig),
-        ("policies", DocumentKind::Policy),
-        ("lists", DocumentKind::List),
-    ] {
-        for doc in file.get(section).and_then(|v| v.as_array()).into_iter().flatten() {
-            changes.push(DocumentChange {
-                kind,
-                id: rng.bytes(),
-                name: doc["name"].as_str().unwrap_or_default().into(),
-                body: Some(doc.to_string()),
-            });
-        }
-    }
-    changes.push(DocumentChange {
-        kind: DocumentKind::Settings,
-        id: [0; 16],
-        name: "settings".into(),
-        body: file.get("settings").map(ToString::to_string),
-    });
-    let _ = data;
-    ctx.store
-        .run(ChangeProject {
-            project: ProjectId::new(now.millis(), rng.bytes()),
-            slug: "demo".into(),
-            base: 0,
-            changes,
-            author: "demo".into(),
-            now,
-        })
-        .await
-        .map_err(|e| e.to_string())?
-        .map_err(|_| "stale".to_string())?;
-    ctx.projects.refresh(&ctx.store).await.map_err(|e| e.to_string())?;
+    ctx.projects.refresh(&ctx.store).await.map_err(|error| error.to_string())?;
+    Ok(keys)
+}
+
+/// Makes the keys, and keeps them for the next start.
+async fn create(server: &Server, file: &Path, rng: &Rng) -> Result<Keys, String> {
+    let ctx = server.ctx();
+    let at = (ctx.clock.now(), rng);
+    let made = keys::create(&ctx.store, ("demo", "demo"), Environment::Development, Vec::new(), at).await?;
+    let keys = Keys { client_id: made.client_id, api_secret: made.secret };
+    let text = serde_json::to_string(&keys).map_err(|error| error.to_string())?;
+    std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(keys)
 }

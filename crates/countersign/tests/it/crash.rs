@@ -59,7 +59,8 @@ fn client() -> Client {
 }
 
 async fn evaluate(http: &Client, demo: &Demo, action: &str, user: &str) -> Option<Value> {
-    let body = json!({"client_id": demo.client_id, "action": action, "user": user, "email": format!("{user}@example.com")});
+    let body =
+        json!({"client_id": demo.client_id, "action": action, "user": user, "email": format!("{user}@example.com")});
     let sent = http.post(format!("{}/v3/evaluations", demo.base)).header(header::ORIGIN, "http://127.0.0.1:1");
     let answer = sent.body(body.to_string()).send().await.ok()?;
     assert_eq!(answer.status(), StatusCode::CREATED);
@@ -112,7 +113,8 @@ fn serde_urlencode(pairs: &[(&str, String)]) -> String {
 async fn work(http: Client, demo: Arc<Demo>, worker: String, log: Arc<Mutex<Acknowledged>>, done: Arc<Progress>) {
     for turn in 0.. {
         let user = format!("{worker}-{turn}");
-        let Some(evaluated) = evaluate(&http, &demo, if turn % 4 == 0 { "signup" } else { "browse" }, &user).await else {
+        let Some(evaluated) = evaluate(&http, &demo, if turn % 4 == 0 { "signup" } else { "browse" }, &user).await
+        else {
             return;
         };
         let id = evaluated["evaluation_id"].as_str().unwrap().to_owned();
@@ -183,7 +185,8 @@ async fn nothing_acknowledged_is_lost_by_twenty_kills() {
             assert_eq!(consume(&http, &demo, id).await.unwrap().0, StatusCode::CONFLICT);
         }
         for (challenge, answered) in &log.attempts {
-            let kept = get(&http, &demo, &format!("/v3/challenges/{challenge}")).await["verify_attempts"].as_u64().unwrap();
+            let kept =
+                get(&http, &demo, &format!("/v3/challenges/{challenge}")).await["verify_attempts"].as_u64().unwrap();
             assert!(kept >= *answered, "{answered} tries were answered, {kept} are kept");
         }
         seen = (seen.0 + log.evaluations.len(), seen.1 + log.consumed.len(), seen.2 + log.attempts.len());

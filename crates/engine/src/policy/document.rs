@@ -148,6 +148,8 @@ impl Written {
     }
 }
 
+const THEN: &str = "write one of `allow`, `deny`, `restrict`, `suspend`, or {\"verdict\": \"challenge\", \"challenge_config\": …, \"type\": …}, or {\"effect\": \"add_to_list\", \"list\": …}, {\"effect\": \"tag\", \"tag\": …}";
+
 fn none_of(fields: &[(&str, bool)]) -> Result<(), String> {
     match fields.iter().find(|(_, there)| *there) {
         Some((field, _)) => Err(format!("`{field}` does not belong here")),
@@ -183,7 +185,10 @@ impl<'de> Deserialize<'de> for Then {
         }
         let written = match Form::deserialize(deserializer)? {
             Form::Word(verdict) => Written { verdict: Some(verdict), ..Written::NONE },
-            Form::Whole(value) => serde_json::from_value(value).map_err(de::Error::custom)?,
+            Form::Whole(value @ serde_json::Value::Object(_)) => {
+                serde_json::from_value(value).map_err(de::Error::custom)?
+            }
+            Form::Whole(_) => return Err(de::Error::custom(THEN)),
         };
         written.read().map_err(de::Error::custom)
     }

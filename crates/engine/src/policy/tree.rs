@@ -15,6 +15,8 @@ use serde_json::Value;
 pub const MAX_DEPTH: usize = 32;
 /// Comparisons at most.
 pub const MAX_COMPARISONS: usize = 1_000;
+/// Bytes of field names and values at most: who has more to say keeps it on a list.
+pub const MAX_CONTENT: usize = 65_536;
 
 /// An operator (spec section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,10 +143,41 @@ impl Condition {
         found
     }
 
-    /// Reads the JSON form. A group of one is that one.
+    /// Reads the JSON form. A group of one is that one, so that every tree has a text.
     pub fn from_json(value: &Value) -> Result<Self, TreeError> {
-        let mut comparisons = 0;
-        read(value, &mut String::new(), 0, &mut comparisons)
+        let condition = read(value, &mut String::new(), 0)?;
+        condition.within_limits().map_err(|what| wrong("", what))?;
+        Ok(condition)
+    }
+
+    /// Whether it is small enough to be kept and run; what to do otherwise.
+    pub(super) fn within_limits(&self) -> Result<(), String> {
+        let comparisons = self.comparisons().len();
+        if comparisons > MAX_COMPARISONS {
+            return Err(format!("{comparisons} comparisons are more than {MAX_COMPARISONS}: write several policies"));
+        }
+        if self.content() > MAX_CONTENT {
+            return Err(format!("names and values make up more than {MAX_CONTENT} bytes: keep the values on a list"));
+        }
+        Ok(())
+    }
+
+    fn content(&self) -> usize {
+        match self {
+            Self::All(parts) | Self::Any(parts) => 8 + parts.iter().map(Self::content).sum::<usize>(),
+            Self::Not(inner) => 8 + inner.content(),
+            Self::Compare(comparison) => comparison.field.len() + comparison.value.content(),
+        }
+    }
+}
+
+impl Literal {
+    fn content(&self) -> usize {
+        match self {
+            Self::Bool(_) | Self::Number(_) => 8,
+            Self::Text(text) => 8 + text.len(),
+            Self::List(values) => 8 + values.iter().map(Self::content).sum::<usize>(),
+        }
     }
 }
 
@@ -154,15 +187,15 @@ fn wrong(path: &str, what: impl Into<String>) -> TreeError {
 
 const SHAPE: &str = "write {\"all\": […]}, {\"any\": […]}, {\"not\": …} or {\"field\": …, \"op\": …, \"value\": …}";
 
-fn read(value: &Value, path: &mut String, depth: usize, comparisons: &mut usize) -> Result<Condition, TreeError> {
+fn read(value: &Value, path: &mut String, depth: usize) -> Result<Condition, TreeError> {
     let Value::Object(map) = value else { return Err(wrong(path, SHAPE)) };
     if depth > MAX_DEPTH {
         return Err(wrong(path, format!("nested more than {MAX_DEPTH} levels deep")));
     }
     let at = path.len();
-    let mut inside = |path: &mut String, step: &str, value: &Value| {
+    let inside = |path: &mut String, step: &str, value: &Value| {
         path.push_str(step);
-        let read = read(value, path, depth + 1, comparisons);
+        let read = read(value, path, depth + 1);
         path.truncate(at);
         read
     };
@@ -181,10 +214,6 @@ fn read(value: &Value, path: &mut String, depth: usize, comparisons: &mut usize)
             _ => {}
         }
     }
-    *comparisons += 1;
-    if *comparisons > MAX_COMPARISONS {
-        return Err(wrong(path, format!("more than {MAX_COMPARISONS} comparisons")));
-    }
     compare(map, path).map(Condition::Compare)
 }
 
@@ -194,11 +223,17 @@ fn compare(map: &serde_json::Map<String, Value>, path: &str) -> Result<Compariso
     }
     let text = |key: &str| map.get(key).and_then(Value::as_str).ok_or_else(|| wrong(path, SHAPE));
     let (field, name) = (text("field")?, text("op")?);
+    if field.is_empty() {
+        return Err(wrong(&format!("{path}/field"), "name a field"));
+    }
     let names = || Op::ALL.map(|(_, name, _)| name).join(", ");
     let op = Op::parse(name)
         .ok_or_else(|| wrong(&format!("{path}/op"), format!("`{name}` is no operator; there are {}", names())))?;
     let at = format!("{path}/value");
     let value = map.get("value").ok_or_else(|| wrong(path, SHAPE)).and_then(|value| literal(value, &at))?;
+    if op == Op::Exists && !matches!(value, Literal::Bool(_)) {
+        return Err(wrong(&at, "`exists` takes true or false"));
+    }
     Ok(Comparison { field: field.to_owned(), op, value })
 }
 

@@ -1,5 +1,7 @@
 //! What is refused when a policy is saved: everything that could not hold, or could not be meant.
 
+use core::{fmt::Write, net::IpAddr};
+
 use alloc::{
     collections::BTreeMap,
     format,
@@ -15,8 +17,9 @@ use super::{
 };
 use crate::{
     fact::{Kind, Severity},
-    field::Field,
+    field::{Field, distance},
     list::ListKind,
+    text::ActionName,
 };
 
 /// What policies may refer to by name.
@@ -76,7 +79,8 @@ impl Checker<'_> {
             Condition::All(parts) | Condition::Any(parts) => {
                 let group = if matches!(condition, Condition::All(_)) { "all" } else { "any" };
                 for (i, part) in parts.iter().enumerate() {
-                    path.push_str(&format!("/{group}/{i}"));
+                    // Writing to a String can't fail.
+                    let _ = write!(path, "/{group}/{i}");
                     self.condition(part, path);
                     path.truncate(at);
                 }
@@ -112,7 +116,7 @@ impl Checker<'_> {
             return Err(fault("value", "a list is named by text", "write the list's name in quotes"));
         };
         let Some(kind) = self.names.lists.get(name) else {
-            return Err(fault("value", format!("there is no list `{name}`"), known(self.names.lists.keys())));
+            return Err(fault("value", format!("there is no list `{name}`"), known(name, self.list_names())));
         };
         let fits = match field {
             Field::UserExternalId => *kind == ListKind::User,
@@ -141,18 +145,14 @@ impl Checker<'_> {
                 Literal::Text(action) => self.action(action),
                 _ => Ok(()),
             }),
-            (field, op, Literal::Number(n)) if is_count(field) => {
-                let impossible = match op {
-                    Op::Lt => *n <= 0.0,
-                    Op::Lte | Op::Eq => *n < 0.0,
-                    _ => false,
-                };
-                if impossible {
-                    Err(fault("value", format!("`{field}` is never below 0"), "write a larger number"))
-                } else {
-                    Ok(())
-                }
+            (field, op, Literal::Number(n)) if field.kind() == Kind::Number => number(field, op, *n),
+            (field, Op::In, Literal::List(values)) if field.kind() == Kind::Number => {
+                values.iter().try_for_each(|value| match value {
+                    Literal::Number(n) => number(field, Op::Eq, *n),
+                    _ => Ok(()),
+                })
             }
+            (Field::RiskSeverity(_), op, Literal::Text(word)) => severity(op, word),
             _ => Ok(()),
         }
     }
@@ -163,19 +163,36 @@ impl Checker<'_> {
             return Ok(());
         }
         let what = format!("the policy is never asked about `{action}`");
-        Err(fault("value", what, known(actions.iter().map(ToString::to_string).collect::<Vec<_>>().iter())))
+        Err(fault("value", what, known(action, actions.iter().map(ActionName::as_str))))
+    }
+
+    fn list_names(&self) -> impl Iterator<Item = &str> {
+        self.names.lists.keys().map(String::as_str)
+    }
+
+    /// Whether an effect can fill a list.
+    fn target(&mut self, list: &str) {
+        match self.names.lists.get(list) {
+            None => {
+                let help = known(list, self.list_names());
+                self.say("/then/list", format!("there is no list `{list}`"), help);
+            }
+            Some(ListKind::Country | ListKind::Asn) => {
+                let help =
+                    "name a list of users, addresses, e-mail addresses, domains, phones, devices or fingerprints";
+                self.say("/then/list", format!("an evaluation has no value for the list `{list}`"), help);
+            }
+            Some(_) => {}
+        }
     }
 
     fn then(&mut self) {
         match &self.policy.then {
             Then::Challenge { config, .. } if !self.names.challenge_configs.contains(config) => {
-                let help = known(self.names.challenge_configs.iter());
+                let help = known(config, self.names.challenge_configs.iter().map(String::as_str));
                 self.say("/then/challenge_config", format!("there is no challenge config `{config}`"), help);
             }
-            Then::AddToList { list } | Then::RemoveFromList { list } if !self.names.lists.contains_key(list) => {
-                let help = known(self.names.lists.keys());
-                self.say("/then/list", format!("there is no list `{list}`"), help);
-            }
+            Then::AddToList { list } | Then::RemoveFromList { list } => self.target(list),
             Then::Tag { tag } if tag.is_empty() || tag.len() > 100 => {
                 self.say("/then/tag", "the tag is empty or too long", "write 1 to 100 bytes");
             }
@@ -184,19 +201,54 @@ impl Checker<'_> {
     }
 }
 
+/// One fault: which part of the comparison, what is wrong, what to write instead.
 type Fault = (&'static str, String, String);
 
 fn fault(part: &'static str, what: impl Into<String>, help: impl Into<String>) -> Fault {
     (part, what.into(), help.into())
 }
 
-fn known<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<&str> = names.map(String::as_str).collect();
-    if names.is_empty() { "there is none yet".to_string() } else { format!("there are: {}", names.join(", ")) }
+/// What to write instead of a name that is not there: the closest, or the first few.
+fn known<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let closest = names.iter().map(|name| (distance(wanted, name), *name)).min();
+    match closest {
+        None => "there is none yet".to_string(),
+        Some((edits, name)) if edits <= 3 && edits < wanted.chars().count() => format!("did you mean `{name}`?"),
+        Some(_) => {
+            let some: Vec<&str> = names.iter().take(SHOWN).copied().collect();
+            let more = if names.len() > SHOWN { ", …" } else { "" };
+            format!("there are: {}{more}", some.join(", "))
+        }
+    }
 }
 
-fn is_count(field: &Field) -> bool {
-    matches!(field, Field::Check(_) | Field::EventCount(_) | Field::RiskScore(_)) && field.kind() == Kind::Number
+/// How many names a message lists.
+const SHOWN: usize = 10;
+
+/// Every number that a policy can name is 0 or more, and all but scores count something.
+fn number(field: &Field, op: Op, n: f64) -> Result<(), Fault> {
+    let below = match op {
+        Op::Lt => n <= 0.0,
+        Op::Lte | Op::Eq => n < 0.0,
+        _ => false,
+    };
+    // A remainder is exactly zero or it is not.
+    let broken = op == Op::Eq && n % 1.0 != 0.0 && !matches!(field, Field::RiskScore(_));
+    match (below, broken) {
+        (true, _) => Err(fault("value", format!("`{field}` is never below 0"), "write a larger number")),
+        (_, true) => Err(fault("value", format!("`{field}` is always a whole number"), "write a whole number")),
+        _ => Ok(()),
+    }
+}
+
+fn severity(op: Op, word: &str) -> Result<(), Fault> {
+    let what = match (op, Severity::parse(word)) {
+        (Op::Gt, Some(Severity::Maximum)) => "nothing is above \"maximum\"",
+        (Op::Lt, Some(Severity::Low)) => "nothing is below \"low\"",
+        _ => return Ok(()),
+    };
+    Err(fault("value", what, format!("write `{}`", if op == Op::Gt { ">=" } else { "<=" })))
 }
 
 /// Whether values of that kind can be asked that question.
@@ -206,11 +258,10 @@ fn operator(comparison: &Comparison, kind: Kind) -> Result<(), Fault> {
     };
     let ok: &[Op] = match kind {
         Kind::Bool => &[Eq, Ne, Exists],
-        Kind::Number => &[Eq, Ne, Gt, Gte, Lt, Lte, In, NotIn, Exists],
+        Kind::Number | Kind::Severity => &[Eq, Ne, Gt, Gte, Lt, Lte, In, NotIn, Exists],
         Kind::Text | Kind::Texts => {
             &[Eq, Ne, In, NotIn, Contains, StartsWith, EndsWith, Matches, InList, NotInList, Exists]
         }
-        Kind::Severity => &[Eq, Ne, Gt, Gte, Lt, Lte, In, NotIn, Exists],
         Kind::Address => &[Eq, Ne, In, NotIn, InCidr, InList, NotInList, Exists],
         Kind::Any => {
             &[Eq, Ne, Gt, Gte, Lt, Lte, In, NotIn, Contains, StartsWith, EndsWith, Matches, InList, NotInList, Exists]
@@ -239,7 +290,7 @@ fn value(comparison: &Comparison, kind: Kind) -> Result<(), Fault> {
         (Op::In | Op::NotIn, _) => wrong("write a list, such as [\"a\", \"b\"]"),
         (Op::InCidr, Literal::List(values)) if !values.is_empty() => values.iter().try_for_each(cidr),
         (Op::InCidr, value) => cidr(value),
-        (Op::Matches, Literal::Text(pattern)) => super::compile::regex(pattern).map(drop).map_err(|error| {
+        (Op::Matches, Literal::Text(pattern)) => super::test::regex(pattern).map(drop).map_err(|error| {
             fault("value", format!("the pattern can't be used: {error}"), "see the syntax of patterns in the guide")
         }),
         (Op::Contains | Op::StartsWith | Op::EndsWith, Literal::Text(part)) if part.is_empty() => {
@@ -259,7 +310,7 @@ fn scalar(value: &Literal, kind: Kind, comparison: &Comparison) -> Result<(), Fa
         | (Kind::Number | Kind::Any, Literal::Number(_))
         | (Kind::Text | Kind::Texts | Kind::Any, Literal::Text(_)) => return Ok(()),
         (Kind::Severity, Literal::Text(word)) if Severity::parse(word).is_some() => return Ok(()),
-        (Kind::Address, Literal::Text(text)) if text.parse::<core::net::IpAddr>().is_ok() => return Ok(()),
+        (Kind::Address, Literal::Text(text)) if text.parse::<IpAddr>().is_ok() => return Ok(()),
         (Kind::Bool, _) => "write true or false",
         (Kind::Number, _) => "write a number",
         (Kind::Text | Kind::Texts, _) => "write a text in quotes",
@@ -279,7 +330,12 @@ fn cidr(value: &Literal) -> Result<(), Fault> {
     }
 }
 
-/// The network written as `text`; an address alone is the network of that address.
+/// The network written as `text`; an address alone is the network of that address. A network of IPv4 addresses written
+/// as IPv6 ones is what it stands for, as addresses are.
 pub(super) fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<core::net::IpAddr>().ok().map(IpNet::from))
+    let net: IpNet = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
+    match (net.addr().to_canonical(), net.prefix_len().checked_sub(96)) {
+        (address @ IpAddr::V4(_), Some(length)) if matches!(net, IpNet::V6(_)) => IpNet::new(address, length).ok(),
+        _ => Some(net),
+    }
 }

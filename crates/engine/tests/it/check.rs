@@ -75,7 +75,7 @@ fn complete() -> Signals {
         email: Some(Contact::email("ada@example.com")),
         ip: Some("192.0.2.1".parse().unwrap()),
         agent: Agent { device_type: Some(DeviceType::Computer), ..Agent::default() },
-        fingerprint: Some(FingerprintReading { hash: [1; 16], confidence: 0.9 }),
+        fingerprint: Some(FingerprintReading { id: FingerprintId::new(NOW, [1; 10]), confidence: 0.9 }),
         browser: Some(browser(1)),
         browser_known: true,
         email_is_webmail: Some(false),
@@ -121,7 +121,7 @@ fn devices(devices: &[(u8, Option<DeviceType>, bool)]) -> History {
 }
 
 fn fingerprint(user_count: u32) -> Fingerprint {
-    Fingerprint { id: FingerprintId::new(NOW, [1; 10]), user_count, activity: Activity::default() }
+    Fingerprint { user_count, activity: Activity::default() }
 }
 
 fn link(passed: i64, trusted: bool) -> Link {

@@ -9,3 +9,4 @@
 mod challenge;
 mod check;
 mod consume;
+mod policy;

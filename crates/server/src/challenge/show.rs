@@ -172,8 +172,10 @@ fn enter_code(
     asked: &Asked,
     now: Timestamp,
 ) -> State {
+    // Begun seconds count as whole ones: whoever waits for the time shown has waited long enough.
     let seconds = |until: Timestamp| {
-        u32::try_from(until.since(now).max(0).div_euclid(1_000) + i64::from(until > now)).unwrap_or_default()
+        let left = until.since(now).max(0).saturating_add(999);
+        u32::try_from(left.div_euclid(1_000)).unwrap_or_default()
     };
     let undelivered = matches!(challenge.delivery, Some(Delivery::Failed | Delivery::Bounced));
     let notice = match asked.notice.as_deref() {

@@ -23,7 +23,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-use std::{future::IntoFuture, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::IntoFuture, io, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -79,7 +79,8 @@ pub struct Shop {
 /// A running shop; dropping it stops the shop too, without waiting.
 #[derive(Debug)]
 pub struct ShopHandle {
-    address: SocketAddr,
+    #[cfg(test)]
+    address: std::net::SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<io::Result<()>>,
 }
@@ -87,6 +88,7 @@ pub struct ShopHandle {
 impl Shop {
     /// Serves the shop on `listener` until the handle is stopped.
     pub fn start(listener: TcpListener, config: ShopConfig) -> Result<ShopHandle, ShopError> {
+        #[cfg(test)]
         let address = listener.local_addr()?;
         let api = Api::new(config.base_url.clone(), config.api_secret.clone())?;
         let shop = Arc::new(Self { api, accounts: Accounts::default(), sessions: Sessions::new(config.now), config });
@@ -100,13 +102,19 @@ impl Shop {
             reason = "the shop is a site of its own: no runner of the server's may own it"
         )]
         let task = tokio::spawn(served.into_future());
-        Ok(ShopHandle { address, stop: sender, task })
+        Ok(ShopHandle {
+            #[cfg(test)]
+            address,
+            stop: sender,
+            task,
+        })
     }
 }
 
 impl ShopHandle {
     /// The address the shop listens on.
-    pub fn address(&self) -> SocketAddr {
+    #[cfg(test)]
+    pub fn address(&self) -> std::net::SocketAddr {
         self.address
     }
 

@@ -1,0 +1,7 @@
+//! The binary and the house around it, from outside.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of a test fails the test that calls it")]
+
+mod crash;
+mod generated;
+mod tidy;

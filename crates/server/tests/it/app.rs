@@ -1,0 +1,201 @@
+//! One server, started as an operator starts it: a file of settings, a folder of its own, a listener. Only its clock and
+//! its source of chance are ours.
+
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use countersign_server::{
+    Server,
+    config::Config,
+    context::{Clock, Ctx, Rng},
+    telemetry,
+};
+use countersign_store::{Operation, Sql, StoreError, Tx};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
+
+use crate::{
+    people::{Browser, Site},
+    receivers::{HOOK_SECRET, Inbox, receive_mail, receive_sms},
+    seed::{KeyPair, Seeded},
+    wire::{self, Answer, Request},
+};
+
+/// 1 July 2026, noon.
+const START: i64 = 1_782_907_200_000;
+
+/// A minute of the clock.
+pub const MINUTE: i64 = 60_000;
+
+/// What a test wants otherwise.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// A mail server of the test's own.
+    pub smtp: Option<SocketAddr>,
+    /// The project's settings, over the usual ones.
+    pub settings: Option<Value>,
+    /// No proxy is trusted: every client comes from the socket's address.
+    pub no_proxy: bool,
+}
+
+/// A running server with everything around it.
+#[derive(Debug)]
+pub struct TestApp {
+    pub address: SocketAddr,
+    pub clock: Clock,
+    pub mail: Inbox,
+    pub sms: Inbox,
+    pub project: Seeded,
+    pub other: Seeded,
+    pub ctx: Ctx,
+    pub data: TempDir,
+    may_leave_messages: AtomicBool,
+    stop: Option<oneshot::Sender<()>>,
+    tasks: JoinSet<()>,
+}
+
+impl TestApp {
+    /// A server with the usual project.
+    pub async fn start() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    /// A server as the test wants it.
+    pub async fn with(options: Options) -> Self {
+        let (clock, rng) = (Clock::at(START), Rng::seeded(7));
+        let (mail, sms) = (Inbox::default(), Inbox::default());
+        let data = tempfile::tempdir().unwrap();
+        let mut tasks = JoinSet::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let smtp = match options.smtp {
+            Some(smtp) => smtp,
+            None => {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let smtp = listener.local_addr().unwrap();
+                receive_mail(listener, mail.clone(), &mut tasks);
+                smtp
+            }
+        };
+        let gateway = receive_sms(sms.clone(), clock.clone(), &mut tasks).await;
+        let trusted = if options.no_proxy { "" } else { "\"127.0.0.1/32\"" };
+        let settings = format!(
+            "listen = \"{address}\"\npublic_url = \"http://{address}\"\ndata_dir = \"{}\"\ntrusted_proxies = [{trusted}]\n\
+             shutdown_seconds = 1\n\
+             [mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Shop <no-reply@shop.example>\"\ntimeout_seconds = 2\n\
+             [sms]\nprovider = \"hook\"\nurl = \"http://{gateway}/sms\"\nsecret = \"{HOOK_SECRET}\"\n\
+             allow_private_addresses = true\ntimeout_seconds = 2\n",
+            data.path().display(),
+        );
+        let config = Config::load(Some(("test.toml", &settings)), []).unwrap();
+        telemetry::metrics();
+        let server = Server::open(config, clock.clone(), rng.clone()).await.unwrap();
+        let ctx = server.ctx().clone();
+        let settings = options.settings.unwrap_or_else(|| json!({"name": "The Shop"}));
+        let project = Seeded::new(&ctx.store, &rng, "shop", &settings).await;
+        let other = Seeded::new(&ctx.store, &rng, "other", &json!({"name": "Another"})).await;
+        ctx.projects.refresh(&ctx.store).await.unwrap();
+        let (stop, stopped) = oneshot::channel();
+        tasks.spawn(async move {
+            let stopped = async move {
+                // Told to, or left behind: either way it is over.
+                let _ = stopped.await;
+            };
+            server.serve(listener, stopped).await.unwrap();
+        });
+        let may_leave_messages = AtomicBool::new(false);
+        Self { address, clock, mail, sms, project, other, ctx, data, may_leave_messages, stop: Some(stop), tasks }
+    }
+
+    /// A browser with an address, a machine and cookies of its own.
+    pub fn browser(&self) -> Browser<'_> {
+        Browser::new(self)
+    }
+
+    /// The site's server, with the development secret.
+    pub fn site(&self) -> Site<'_> {
+        self.site_with(&self.project.development)
+    }
+
+    /// The site's server, with another secret.
+    pub fn site_with(&self, key: &KeyPair) -> Site<'_> {
+        Site { app: self, secret: key.secret.clone() }
+    }
+
+    /// Somebody without any credentials. No answer may be an accident of ours.
+    pub fn anon(&self, request: Request) -> impl Future<Output = Answer> {
+        let address = self.address;
+        async move {
+            let answer = wire::send(address, &request).await;
+            assert!(answer.status < 500, "{request:?}: {answer:?}");
+            answer
+        }
+    }
+
+    /// Moves time on, once every message has left: a delivery that seems to take minutes would be begun again.
+    pub async fn pass(&self, ms: i64) {
+        assert!(self.all_messages_left().await, "a message is stuck");
+        self.jump(ms);
+    }
+
+    /// Moves time on, whatever is under way.
+    pub fn jump(&self, ms: i64) {
+        self.clock.advance(ms);
+        // What waits for its time is looked at now, not at the next poll.
+        self.ctx.message_written.notify_one();
+    }
+
+    /// Says that this test means to end with messages that never left.
+    pub fn may_leave_messages(&self) {
+        self.may_leave_messages.store(true, Ordering::SeqCst);
+    }
+
+    /// Stops it as an operator does, and waits for its end.
+    pub async fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // It may have ended by itself.
+            let _ = stop.send(());
+        }
+        tokio::time::timeout(wire::PATIENCE, self.tasks.join_next()).await.unwrap();
+    }
+
+    /// Whether every message left, given a moment for the last one to be written off.
+    async fn all_messages_left(&self) -> bool {
+        for _ in 0..500 {
+            match self.ctx.store.read(WaitingMessages).await {
+                Ok(1..) => tokio::time::sleep(Duration::from_millis(10)).await,
+                // A store that was closed has nothing to say.
+                Ok(_) | Err(_) => return true,
+            }
+        }
+        false
+    }
+}
+
+/// How many messages wait, counted without touching any: the product itself never needs to know.
+#[derive(Clone, Copy, Debug)]
+struct WaitingMessages;
+
+static WAITING: Sql = Sql::same("SELECT count(*) FROM messages");
+
+impl Operation for WaitingMessages {
+    type Out = i64;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<i64, StoreError> {
+        tx.read(&WAITING, &[]).await?.first().map_or(Ok(0), |row| row.int(0))
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if std::thread::panicking() || self.may_leave_messages.load(Ordering::SeqCst) {
+            return;
+        }
+        let left = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(self.all_messages_left()));
+        assert!(left, "the test ended with messages that were never delivered");
+    }
+}

@@ -1,0 +1,259 @@
+//! Codes on their way: a provider that fails, hangs or refuses loses nothing and holds up nobody, and no code is readable
+//! where it waits.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    sync::{Arc, LazyLock, Mutex},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+    task::JoinSet,
+};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::{
+    app::{Options, TestApp},
+    people::Told,
+    receivers::{Inbox, receive_mail},
+    wire::PATIENCE,
+};
+
+async fn app_with_mail_at(smtp: SocketAddr) -> TestApp {
+    TestApp::with(Options { smtp: Some(smtp), ..Options::default() }).await
+}
+
+/// The challenge, once its delivery stands as wanted.
+async fn delivery_is(app: &TestApp, told: &Told, wanted: &str) -> Value {
+    let wait = async {
+        loop {
+            let challenge = app.site().challenge(&told.challenge()).await;
+            if challenge["delivery_status"] == wanted {
+                return challenge;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("the delivery never was `{wanted}`"))
+}
+
+/// A mail server that answers every recipient with `reply`.
+async fn refusing(reply: &'static str, tasks: &mut JoinSet<()>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tasks.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            let mut said = "220 mail.test ESMTP";
+            let mut line = String::new();
+            while stream.write_all(format!("{said}\r\n").as_bytes()).await.is_ok() {
+                line.clear();
+                if !matches!(stream.read_line(&mut line).await, Ok(1..)) {
+                    break;
+                }
+                said = if line.starts_with("RCPT") { reply } else { "250 fine" };
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_comes_back_gets_the_code_to_its_reader() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let smtp = gone.local_addr().unwrap();
+    drop(gone);
+    let app = app_with_mail_at(smtp).await;
+    let browser = app.browser();
+    let told = browser.log_in("ada").await;
+    browser.ask_for_code(&told, "email").await;
+    // Two tries that fail; each leaves the challenge as it was.
+    for wait in [3_000, 11_000] {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let challenge = app.site().challenge(&told.challenge()).await;
+        assert_eq!((&challenge["status"], &challenge["delivery_status"]), (&json!("code_sent"), &json!("pending")));
+        app.jump(wait);
+    }
+    let (inbox, mut tasks) = (Inbox::default(), JoinSet::new());
+    receive_mail(TcpListener::bind(smtp).await.unwrap(), inbox.clone(), &mut tasks);
+    app.jump(31_000);
+    let code = inbox.nth_to("ada@example.com", 1).await.code();
+    delivery_is(&app, &told, "sent").await;
+    assert!(browser.try_code(&told, &code).await.location().starts_with("https://"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_hangs_holds_nobody_up() {
+    let hanging = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let app = app_with_mail_at(hanging.local_addr().unwrap()).await;
+    app.may_leave_messages();
+    let browser = app.browser();
+    let told = browser.log_in("ada").await;
+    let before = Instant::now();
+    browser.ask_for_code(&told, "email").await;
+    // The server has taken the message to a mail server that says nothing.
+    let (_held, _) = tokio::time::timeout(PATIENCE, hanging.accept()).await.unwrap().unwrap();
+    for n in 0..20 {
+        let other = app.browser().log_in(&format!("user{n}")).await;
+        assert_eq!(app.site().consume(&other.evaluation).await.status, 200);
+    }
+    assert_eq!(browser.open(&told.page()).await.heading(), "Enter the code");
+    assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
+    assert_eq!(app.site().challenge(&told.challenge()).await["delivery_status"], "pending");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_address_is_shown_and_frees_the_next_send() {
+    let mut tasks = JoinSet::new();
+    let app = app_with_mail_at(refusing("550 5.1.1 nobody here", &mut tasks).await).await;
+    let browser = app.browser();
+    let told = browser.log_in("ada").await;
+    let csrf = browser.open(&told.page()).await.csrf();
+    browser.send_code(&told, &csrf, "email").await;
+    let challenge = delivery_is(&app, &told, "failed").await;
+    assert_eq!(challenge["status"], "code_sent");
+    let page = browser.open(&told.page()).await;
+    assert!(page.html().contains("couldn’t deliver the code"), "{}", page.html());
+    let again = browser.send_code(&told, &csrf, "email").await;
+    assert!(again.location().ends_with("?notice=new_code"), "nobody waits for a mail that can't come");
+    delivery_is(&app, &told, "failed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passing_refusal_is_tried_again() {
+    let mut tasks = JoinSet::new();
+    let app = app_with_mail_at(refusing("451 4.3.0 later", &mut tasks).await).await;
+    app.may_leave_messages();
+    let browser = app.browser();
+    let told = browser.log_in("ada").await;
+    browser.ask_for_code(&told, "email").await;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        app.jump(31_000);
+    }
+    assert_eq!(app.site().challenge(&told.challenge()).await["delivery_status"], "pending");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_a_newer_one_replaced_is_never_delivered() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let smtp = gone.local_addr().unwrap();
+    drop(gone);
+    let app = app_with_mail_at(smtp).await;
+    let browser = app.browser();
+    let told = browser.log_in("ada").await;
+    let csrf = browser.open(&told.page()).await.csrf();
+    browser.send_code(&told, &csrf, "email").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    app.jump(60_000);
+    browser.send_code(&told, &csrf, "email").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (inbox, mut tasks) = (Inbox::default(), JoinSet::new());
+    receive_mail(TcpListener::bind(smtp).await.unwrap(), inbox.clone(), &mut tasks);
+    app.jump(60_000);
+    let code = inbox.nth_to("ada@example.com", 1).await.code();
+    delivery_is(&app, &told, "sent").await;
+    assert_eq!(inbox.all_to("ada@example.com").len(), 1);
+    assert!(browser.try_code(&told, &code).await.location().starts_with("https://"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_server_has_delivered_what_was_under_way() {
+    let mut app = TestApp::start().await;
+    {
+        let browser = app.browser();
+        let told = browser.log_in("ada").await;
+        browser.ask_for_code(&told, "email").await;
+        app.mail.nth_to("ada@example.com", 1).await;
+        delivery_is(&app, &told, "sent").await;
+    }
+    app.stop().await;
+    assert_eq!(app.mail.all_to("ada@example.com").len(), 1);
+}
+
+/// Every log line of this process.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// Times are left out: their digits could be anybody's code.
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let level = tracing_subscriber::filter::LevelFilter::DEBUG;
+    tracing_subscriber::fmt().without_time().with_max_level(level).with_writer(log.clone()).init();
+    log
+});
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_the_database_nor_the_log_holds_a_code_or_an_address_to_be_read() {
+    let log = LOG.clone();
+    let hanging = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let smtp = hanging.local_addr().unwrap();
+    let app = app_with_mail_at(smtp).await;
+    let browser = app.browser();
+    let told = browser.evaluate("vault", json!({"user": "ada", "email": "ada.lovelace@example.com"})).await;
+    browser.ask_for_code(&told, "email").await;
+    tokio::time::timeout(PATIENCE, hanging.accept()).await.unwrap().unwrap();
+    let waiting = files(&app);
+    drop(hanging);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (inbox, mut tasks) = (Inbox::default(), JoinSet::new());
+    receive_mail(TcpListener::bind(smtp).await.unwrap(), inbox.clone(), &mut tasks);
+    app.jump(31_000);
+    let code = inbox.nth_to("ada.lovelace@example.com", 1).await.code();
+    assert_eq!(code.len(), 10);
+    delivery_is(&app, &told, "sent").await;
+    browser.try_code(&told, "0000000000").await;
+    browser.try_code(&told, &code).await;
+
+    let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds(&waiting, &told.challenge()[4..]) || holds(&waiting, "ada.lovelace"), "the right files were read");
+    assert!(!holds(&waiting, &code), "while it waits");
+    assert!(!holds(&files(&app), &code), "after it was used");
+    let lines = log.0.lock().unwrap().clone();
+    assert!(holds(&lines, "tried again"), "the log was caught");
+    for private in [code.as_str(), "ada.lovelace", &app.project.development.secret, &told.device_token] {
+        assert!(!holds(&lines, private), "{private} in the log");
+    }
+}
+
+/// Everything in the data folder: the database, its log and its index.
+fn files(app: &TestApp) -> Vec<u8> {
+    let entries = std::fs::read_dir(app.data.path()).unwrap();
+    entries.flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_and_no_token_stands_in_the_database() {
+    let app = TestApp::start().await;
+    let browser = app.browser();
+    let told = browser.log_in("ada").await;
+    let page = browser.open(&told.page()).await;
+    let cookie = page.answer.header("set-cookie").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
+    let bytes = files(&app);
+    for secret in [&app.project.development.secret, &app.project.production.secret, &cookie, &page.csrf()] {
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The API, one file an endpoint.
+
+mod challenges;
+mod consume;
+mod evaluate;
+mod feedback;
+mod users;

@@ -1,0 +1,41 @@
+/** Every page that a person can meet: for everybody, on a small screen, magnified, in the light and in the dark. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { overflow, violations } from "../lib/axe.js";
+import { launch } from "../lib/browser.js";
+import { Demo } from "../lib/demo.js";
+import { CHALLENGE_STATES, DEMO_PAGES, reach } from "../lib/states.js";
+
+/** A small phone, and a window of 1280 × 800 at a zoom of 200 %, which lays out as 640 × 400. */
+const WINDOWS = [{ width: 320, height: 640 }, { width: 640, height: 400 }];
+
+/** What the browser itself notes about answers that are meant: wrong passwords, ended challenges, sites that began nothing. */
+const ANSWERS = /the server responded with a status of 4\d\d/;
+
+let demo;
+let browser;
+
+before(async () => {
+  demo = await Demo.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+for (const state of [...DEMO_PAGES, ...CHALLENGE_STATES]) {
+  test(state.name, async () => {
+    const visitor = await reach(state, demo, browser);
+    for (const window of WINDOWS) {
+      await visitor.page.setViewportSize(window);
+      assert.deepEqual(await overflow(visitor.page), { wider: 0, culprits: [] }, `${window.width} wide`);
+      for (const colorScheme of ["light", "dark"]) {
+        await visitor.page.emulateMedia({ colorScheme });
+        assert.deepEqual(await violations(visitor.page), [], `${colorScheme}, ${window.width} wide`);
+      }
+    }
+    visitor.assertOnlyAsked(demo.base_url, demo.shop_url, demo.inbox_url);
+    await visitor.leave(ANSWERS);
+  });
+}

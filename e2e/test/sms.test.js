@@ -1,0 +1,52 @@
+/** A custom action, proven by text message. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Visitor, launch } from "../lib/browser.js";
+import { askForCode, enterCode } from "../lib/challenge.js";
+import { Demo } from "../lib/demo.js";
+
+let demo;
+let browser;
+
+before(async () => {
+  demo = await Demo.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+test("a checkout is confirmed by a code that arrives by text message", async () => {
+  const phone = "+33612345678";
+  const { redirect, evaluation_id } = await demo.evaluate({ action: "checkout", user: "buyer", phone });
+  const visitor = await Visitor.arrive(browser);
+  const { page } = visitor;
+  await page.goto(redirect);
+  await page.getByText("Checkout", { exact: true }).waitFor();
+  assert.doesNotMatch(await page.content(), /612345/, "the number is masked");
+  await askForCode(page, "Text message");
+  const message = await demo.messageTo(phone);
+  assert.equal(message.channel, "sms");
+  const code = await demo.codeTo(phone);
+  assert.equal(message.text.trimEnd().split("\n").at(-1), `@${new URL(demo.base_url).hostname} #${code}`, "WebOTP finds it");
+  assert.ok(message.text.length <= 320, `two messages at most: ${message.text.length}`);
+  await enterCode(page, code);
+  const evaluation = await demo.api.consumeEvaluation(evaluation_id, { expect: { action: "checkout", user: { phone } } });
+  assert.equal(evaluation.challenge.status, "completed");
+  await visitor.leave(/422 .*verify-challenge/);
+});
+
+test("with both ways open, one chooses, and may change one's mind", async () => {
+  const fields = { action: "checkout", user: "both", phone: "+33612345679", email: "both@mail.example" };
+  const { redirect, evaluation_id } = await demo.evaluate(fields);
+  const visitor = await Visitor.arrive(browser);
+  const { page } = visitor;
+  await page.goto(redirect);
+  await askForCode(page, "Text message");
+  await demo.messageTo(fields.phone);
+  await page.getByRole("link", { name: "Choose another way" }).click();
+  await page.getByRole("group").getByRole("button", { name: "Email" }).waitFor();
+  assert.equal(await demo.statusOf(evaluation_id), "code_sent");
+  await visitor.leave();
+});
