@@ -1,9 +1,14 @@
 /** What a person does on the challenge page, with and without scripts. */
 import { heading, leadsOn } from "./browser.js";
 
-/** Chooses where the code goes: "Email" or "Text message". */
-export async function askForCode(page, way = "Email") {
-  await leadsOn(page, () => page.getByRole("group").getByRole("button", { name: way }).click());
+/** The button that sends the code by "Email" or "Text", whether it is the only one or one of several. */
+export function wayOf(page, way = "Email") {
+  return page.getByRole("main").getByRole("button", { name: new RegExp(`^${way}`) });
+}
+
+/** Has the code sent by "Email" or "Text". */
+export async function askForCode(page, way) {
+  await leadsOn(page, () => wayOf(page, way).click());
   await heading(page, "Enter the code");
 }
 

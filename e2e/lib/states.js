@@ -6,7 +6,7 @@
  * for a second channel, and for a fault of ours.
  */
 import { Visitor, heading, leadsOn } from "./browser.js";
-import { askForCode, enterCode, reportLink } from "./challenge.js";
+import { askForCode, enterCode, reportLink, wayOf } from "./challenge.js";
 import { newEmail, wrongCode } from "./demo.js";
 import { replayIsRefused, signUp } from "./shop.js";
 
@@ -69,7 +69,7 @@ async function limitReached({ page, demo, browser }) {
   for (let n = 0; n <= TEXTS_AN_HOUR; n += 1) {
     const visitor = n < TEXTS_AN_HOUR ? await Visitor.arrive(browser) : { page };
     await visitor.page.goto((await demo.evaluate({ action: "checkout", user: newEmail(), phone })).redirect);
-    await leadsOn(visitor.page, () => visitor.page.getByRole("group").getByRole("button", { name: "Text message" }).click());
+    await leadsOn(visitor.page, () => wayOf(visitor.page, "Text").click());
     await visitor.leave?.();
   }
 }

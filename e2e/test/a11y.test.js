@@ -24,6 +24,15 @@ after(async () => {
   await demo?.stop();
 });
 
+test("the instruments see what is wrong with a bad page", async () => {
+  const page = await browser.newPage();
+  await page.setContent("<title>Bad</title><img src=data:,><p style='width:200vw;color:#ccc'>Faint and wide</p>");
+  const found = (await violations(page)).map((text) => text.split(":")[0]);
+  for (const rule of ["color-contrast", "html-has-lang", "image-alt", "landmark-one-main"]) assert.ok(found.includes(rule), rule);
+  assert.ok((await overflow(page)).wider > 0);
+  await page.close();
+});
+
 for (const state of [...DEMO_PAGES, ...CHALLENGE_STATES]) {
   test(state.name, async () => {
     const visitor = await reach(state, demo, browser);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Visitor, launch } from "../lib/browser.js";
-import { askForCode, enterCode } from "../lib/challenge.js";
+import { askForCode, enterCode, wayOf } from "../lib/challenge.js";
 import { Demo } from "../lib/demo.js";
 
 let demo;
@@ -25,7 +25,7 @@ test("a checkout is confirmed by a code that arrives by text message", async () 
   await page.goto(redirect);
   await page.getByText("Checkout", { exact: true }).waitFor();
   assert.doesNotMatch(await page.content(), /612345/, "the number is masked");
-  await askForCode(page, "Text message");
+  await askForCode(page, "Text");
   const message = await demo.messageTo(phone);
   assert.equal(message.channel, "sms");
   const code = await demo.codeTo(phone);
@@ -43,10 +43,10 @@ test("with both ways open, one chooses, and may change one's mind", async () => 
   const visitor = await Visitor.arrive(browser);
   const { page } = visitor;
   await page.goto(redirect);
-  await askForCode(page, "Text message");
+  await askForCode(page, "Text");
   await demo.messageTo(fields.phone);
   await page.getByRole("link", { name: "Choose another way" }).click();
-  await page.getByRole("group").getByRole("button", { name: "Email" }).waitFor();
+  await wayOf(page, "Email").waitFor();
   assert.equal(await demo.statusOf(evaluation_id), "code_sent");
   await visitor.leave();
 });

@@ -6,6 +6,12 @@ use super::problem::{self, Problem};
 
 /// Reads a body. The fast way first; only a refused body is read again, to say where.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // serde takes an array of values for the struct whose fields they would be, in order: nobody has documented that,
+    // and an empty list would be a request that leaves everything out.
+    let is_object = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    if !is_object && std::str::from_utf8(body).is_ok() {
+        return Err(Problem::new(&problem::INVALID_JSON).detail("The body is not a JSON object"));
+    }
     serde_json::from_slice(body).map_err(|_| refusal::<T>(body))
 }
 

@@ -72,14 +72,13 @@ impl TestApp {
         let mut tasks = JoinSet::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let smtp = match options.smtp {
-            Some(smtp) => smtp,
-            None => {
-                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-                let smtp = listener.local_addr().unwrap();
-                receive_mail(listener, mail.clone(), &mut tasks);
-                smtp
-            }
+        let smtp = if let Some(smtp) = options.smtp {
+            smtp
+        } else {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let smtp = listener.local_addr().unwrap();
+            receive_mail(listener, mail.clone(), &mut tasks);
+            smtp
         };
         let gateway = receive_sms(sms.clone(), clock.clone(), &mut tasks).await;
         let trusted = if options.no_proxy { "" } else { "\"127.0.0.1/32\"" };

@@ -3,7 +3,13 @@
 //!
 //! `http/` mirrors the API's URL table; the other files each hold one promise that no single endpoint keeps alone.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test that calls it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of a test fails the test that calls it"
+)]
 
 mod app;
 mod delivery;

@@ -93,12 +93,18 @@ fn draw(name: &'static str, word: &str, rng: &Rng) -> KeyPair {
     KeyPair { client_id: key("pk"), secret: key("sk"), document: rng.bytes(), name }
 }
 
+/// Both halves of each byte, as the server's own documents write a hash.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 fn key_document(pair: &KeyPair, environment: Environment) -> DocumentChange {
     let key = Key {
         name: pair.name.to_owned(),
         environment,
         client_id: pair.client_id.clone(),
-        secret_hash: sha256(pair.secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+        secret_hash: hex(&sha256(pair.secret.as_bytes())),
         origins: vec![Origin::parse(SHOP).unwrap()],
     };
     let body = serde_json::to_string(&key).ok();

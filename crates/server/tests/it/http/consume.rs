@@ -221,13 +221,16 @@ async fn keys_and_bodies_that_cannot_be_are_refused_and_claim_nothing() {
     let site = app.site();
     let told = app.browser().evaluate("post", json!({"user": "ada"})).await;
     let path = format!("/v3/evaluations/{}/consume", told.evaluation);
-    for key in ["".to_owned(), "x".repeat(256), "naïve".to_owned()] {
+    for key in [String::new(), "x".repeat(256), "naïve".to_owned()] {
         site.consume_with_key(&told.evaluation, &key).await.refused(400, "invalid_header");
     }
     let refusal = site.post(&path, &json!({"expect": {"user": {"name": "x"}}})).await.refused(400, "unknown_field");
     assert_eq!(refusal["pointer"], "/expect/user/name");
     let refusal = site.post(&path, &json!({"expect": {"challenge_status": "won"}})).await.refused(400, "invalid_field");
     assert_eq!(refusal["pointer"], "/expect/challenge_status");
+    for body in [json!([]), json!([{"action": "post"}]), json!("expect"), json!(null)] {
+        site.post(&path, &body).await.refused(400, "invalid_json");
+    }
     site.app.anon(Request::new("POST", &path)).await.refused(401, "unauthorized");
     app.site_with(&app.other.development).consume(&told.evaluation).await.refused(404, "not_found");
     assert_eq!(site.evaluation(&told.evaluation).await["consumed"], false);
