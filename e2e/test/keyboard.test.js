@@ -76,6 +76,8 @@ for (const colorScheme of ["light", "dark"]) {
     await page.getByRole("alert").getByText("That code isn’t right.").waitFor();
     await tabTo(page, page.getByRole("link", { name: "Back to Lamplight" }));
     await page.reload();
+    // A browser gives the focus when it has painted, which may be after it has loaded.
+    await page.waitForFunction(() => document.activeElement?.matches("input[name=code]"));
     await leadsOn(page, () => page.keyboard.type(code));
     await heading(page, "Done: your account is active");
     await pressOn(page, page.getByRole("button", { name: "Replay" }), "Space");
