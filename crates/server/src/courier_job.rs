@@ -61,7 +61,8 @@ impl Payload {
 pub async fn run(ctx: Ctx, courier: std::sync::Arc<Courier>, mut stop: tokio::sync::watch::Receiver<bool>) {
     let mut under_way = JoinSet::new();
     loop {
-        match ctx.store.run(ClaimMessages { now: ctx.clock.now(), lease: LEASE }).await {
+        let projects = ctx.projects.ids();
+        match ctx.store.run(ClaimMessages { projects, now: ctx.clock.now(), lease: LEASE }).await {
             Ok(due) => {
                 for message in due {
                     let (ctx, courier) = (ctx.clone(), std::sync::Arc::clone(&courier));

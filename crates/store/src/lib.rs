@@ -4,13 +4,18 @@
 //! operation answers was committed before it is told, so nothing acknowledged is lost. Nothing here knows of HTTP, and
 //! nothing outside holds SQL.
 
+mod job;
+mod migration;
 pub mod op;
+mod postgres;
 pub mod row;
 mod sqlite;
 mod tx;
 
-pub use sqlite::{MIGRATIONS, Migration, OpenError, SqliteOptions, SqliteStore};
-pub use tx::{Operation, Row, Sql, StoreError, Tx, Value};
+pub use migration::{MIGRATIONS, Migration, OpenError, POSTGRES_MIGRATIONS};
+pub use postgres::{PostgresOptions, PostgresStore};
+pub use sqlite::{SqliteOptions, SqliteStore};
+pub use tx::{Keys, Operation, Row, Sql, StoreError, Tx, Value};
 
 use std::path::Path;
 
@@ -19,6 +24,8 @@ use std::path::Path;
 pub enum Store {
     /// SQLite, in one file.
     Sqlite(SqliteStore),
+    /// PostgreSQL, shared by any number of nodes.
+    Postgres(PostgresStore),
 }
 
 impl Store {
@@ -32,12 +39,27 @@ impl Store {
         SqliteStore::open(path, options, migrations).map(Self::Sqlite)
     }
 
+    /// Opens the PostgreSQL database at `url`, making or migrating its tables as needed.
+    pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, OpenError> {
+        Self::connect_with(url, options, POSTGRES_MIGRATIONS).await
+    }
+
+    /// Opens the PostgreSQL database at `url` with another schema than the product's: for tests.
+    pub async fn connect_with(
+        url: &str,
+        options: PostgresOptions,
+        migrations: &[Migration],
+    ) -> Result<Self, OpenError> {
+        PostgresStore::open(url, options, migrations).await.map(Self::Postgres)
+    }
+
     /// Runs an operation that may write; answers once it is durable.
     ///
     /// A caller who stops waiting doesn't undo it: it is then run as a whole, or not at all.
     pub async fn run<O: Operation>(&self, op: O) -> Result<O::Out, StoreError> {
         match self {
             Self::Sqlite(store) => store.run(op).await,
+            Self::Postgres(store) => store.run(op).await,
         }
     }
 
@@ -47,6 +69,7 @@ impl Store {
     pub async fn read<O: Operation>(&self, op: O) -> Result<O::Out, StoreError> {
         match self {
             Self::Sqlite(store) => store.read(op).await,
+            Self::Postgres(store) => store.read(op).await,
         }
     }
 
@@ -54,6 +77,9 @@ impl Store {
     pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(store) => store.backup(to).await,
+            Self::Postgres(_) => Err(StoreError::Unavailable(
+                "PostgreSQL is backed up with its own tools, such as pg_basebackup".to_owned(),
+            )),
         }
     }
 
@@ -62,6 +88,7 @@ impl Store {
     pub async fn prepare(&self, statements: impl IntoIterator<Item = &'static Sql>) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(store) => store.prepare(statements.into_iter().collect()).await,
+            Self::Postgres(store) => store.prepare(statements.into_iter().collect()).await,
         }
     }
 
@@ -69,6 +96,7 @@ impl Store {
     pub fn queue_depth(&self) -> usize {
         match self {
             Self::Sqlite(store) => store.queue_depth(),
+            Self::Postgres(store) => store.queue_depth(),
         }
     }
 
@@ -77,6 +105,7 @@ impl Store {
     pub async fn close(self) {
         match self {
             Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
         }
     }
 }

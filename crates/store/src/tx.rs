@@ -1,6 +1,8 @@
 //! The whole of what an operation sees of a database: four kinds of values, rows, four verbs.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
+
+use sha2::{Digest, Sha256};
 
 /// A value on its way to the database.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,6 +15,18 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
     /// Nothing.
     Null,
+}
+
+impl Value<'_> {
+    /// The same value, kept.
+    pub(crate) fn to_owned(&self) -> Owned {
+        match *self {
+            Self::Int(value) => Owned::Int(value),
+            Self::Text(text) => Owned::Text(text.to_owned()),
+            Self::Bytes(bytes) => Owned::Bytes(bytes.to_vec()),
+            Self::Null => Owned::Null,
+        }
+    }
 }
 
 impl From<i64> for Value<'_> {
@@ -51,7 +65,7 @@ impl<T: Into<Self>> From<Option<T>> for Value<'_> {
     }
 }
 
-/// A value that came from the database.
+/// A value that came from the database, or waits to be sent there.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Owned {
     Int(i64),
@@ -134,17 +148,25 @@ impl Row {
 pub struct Sql {
     sqlite: &'static str,
     postgres: &'static str,
+    locking: Option<&'static str>,
 }
 
 impl Sql {
     /// A statement that both databases understand.
     pub const fn same(text: &'static str) -> Self {
-        Self { sqlite: text, postgres: text }
+        Self { sqlite: text, postgres: text, locking: None }
     }
 
     /// A statement that must differ.
     pub const fn each(sqlite: &'static str, postgres: &'static str) -> Self {
-        Self { sqlite, postgres }
+        Self { sqlite, postgres, locking: None }
+    }
+
+    /// The same statement, fit for [`Tx::read_locked`]: on PostgreSQL `clause` then follows its text. SQLite has one
+    /// writer and needs none.
+    #[must_use]
+    pub const fn locking(self, clause: &'static str) -> Self {
+        Self { locking: Some(clause), ..self }
     }
 
     /// SQLite's text.
@@ -155,6 +177,42 @@ impl Sql {
     /// PostgreSQL's text.
     pub const fn postgres(&self) -> &'static str {
         self.postgres
+    }
+
+    /// What follows PostgreSQL's text when it reads rows to hold them.
+    pub const fn locking_clause(&self) -> Option<&'static str> {
+        self.locking
+    }
+}
+
+/// What an operation must have to itself while it runs, known before it reads anything. On PostgreSQL the keys of all
+/// operations of a transaction are taken at its beginning in one order, so that nobody waits in a circle; a row that
+/// doesn't exist yet can be held this way too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys(BTreeSet<i64>);
+
+impl Keys {
+    /// Asks for a key. Two that are alike by chance only wait for each other needlessly.
+    pub fn hold(&mut self, project: &[u8; 16], kind: &str, key: &str) {
+        let mut hash = Sha256::new();
+        hash.update(project);
+        hash.update((kind.len() as u64).to_be_bytes());
+        hash.update(kind);
+        hash.update(key);
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut first = [0; 8];
+        first.copy_from_slice(digest.split_at(8).0);
+        self.0.insert(i64::from_be_bytes(first));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The keys in their one order, as PostgreSQL is told them.
+    pub(crate) fn in_order(&self) -> String {
+        let keys: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        keys.join(",")
     }
 }
 
@@ -188,6 +246,18 @@ pub trait Tx: Sync {
 pub trait Operation: Send + Sync + 'static {
     /// What it answers, refusals included.
     type Out: Send + 'static;
+
+    /// Whether it may run in one transaction with others. Only where every row that it locks or writes is under one of
+    /// its [`Keys`], or is written by nothing that waits for another row: else two transactions could wait for each other.
+    const SHARES: bool = false;
+
+    /// The project that it works on, if it is one.
+    fn project(&self) -> [u8; 16] {
+        [0; 16]
+    }
+
+    /// What it must have to itself.
+    fn keys(&self, _keys: &mut Keys) {}
 
     /// Runs it; it may wait for nothing but the transaction. An error rolls everything back. `Send`, because on
     /// PostgreSQL a request's own task waits for it.

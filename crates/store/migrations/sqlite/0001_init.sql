@@ -147,4 +147,4 @@ CREATE TABLE messages (
     PRIMARY KEY (project_id, message_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX messages_due ON messages (run_at);
+CREATE INDEX messages_due ON messages (project_id, run_at);

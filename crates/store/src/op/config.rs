@@ -2,7 +2,7 @@
 
 use countersign_engine::{id::ProjectId, time::Timestamp};
 
-use crate::{Operation, Row, Sql, StoreError, Tx};
+use crate::{Keys, Operation, Row, Sql, StoreError, Tx};
 
 static PROJECTS: Sql = Sql::same("SELECT project_id, slug, revision FROM projects ORDER BY project_id");
 static PROJECT: Sql = Sql::same("SELECT slug, revision FROM projects WHERE project_id = $1");
@@ -165,6 +165,17 @@ pub struct Stale;
 impl Operation for ChangeProject {
     /// The new revision.
     type Out = Result<i64, Stale>;
+
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
+    fn keys(&self, keys: &mut Keys) {
+        // A slug is taken once among all projects.
+        if self.base == 0 {
+            keys.hold(&[0; 16], "slug", &self.slug);
+        }
+    }
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<Self::Out, StoreError> {
         let project = self.project.to_bytes();

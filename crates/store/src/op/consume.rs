@@ -9,7 +9,7 @@ use countersign_engine::{
 use serde_json::Value;
 
 use crate::{
-    Operation, StoreError, Tx,
+    Keys, Operation, StoreError, Tx, op,
     row::{self, evaluation::StoredEvaluation},
 };
 
@@ -52,6 +52,16 @@ pub enum ConsumeOutcome {
 
 impl Operation for Consume {
     type Out = ConsumeOutcome;
+
+    const SHARES: bool = true;
+
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
+    fn keys(&self, keys: &mut Keys) {
+        op::evaluation::hold(keys, self.project, self.id);
+    }
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<ConsumeOutcome, StoreError> {
         let project = self.project.to_bytes();

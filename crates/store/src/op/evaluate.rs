@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use countersign_engine::{
+    challenge::Challenge,
     config::Project,
     decide::{self, Decision, Lookup, Subjects},
     environment::Environment,
@@ -14,12 +15,12 @@ use countersign_engine::{
     id::BrowserId,
     signal::Signals,
 };
-use futures_util::try_join;
+use futures_util::{future::try_join_all, try_join};
 
 pub use countersign_engine::decide::Moment;
 
 use crate::{
-    Operation, StoreError, Tx, op,
+    Keys, Operation, StoreError, Tx, op,
     row::{self, subject::Subject, user::UserRef},
 };
 
@@ -48,23 +49,51 @@ pub struct Evaluated {
 impl Operation for Evaluate {
     type Out = Evaluated;
 
+    const SHARES: bool = true;
+
+    fn project(&self) -> [u8; 16] {
+        self.project.id.to_bytes()
+    }
+
+    fn keys(&self, keys: &mut Keys) {
+        let project = self.project.id.to_bytes();
+        let Subjects { network, fingerprint, email_domain } = Subjects::of(&self.signals);
+        if let Some(by) = UserRef::of(&self.signals) {
+            by.hold(keys, &project);
+        }
+        for (kind, key) in [("ip", network), ("fingerprint", fingerprint), ("email_domain", email_domain)] {
+            if let Some(key) = key {
+                row::subject::hold(keys, &project, kind, &key);
+            }
+        }
+    }
+
     async fn run<T: Tx>(&self, tx: &T) -> Result<Evaluated, StoreError> {
         let by = UserRef::of(&self.signals);
-        let history = self.remember(tx, by.as_ref()).await?;
+        let (history, older) = self.remember(tx, by.as_ref()).await?;
         let decision = decide::decide(&self.project, self.environment, &self.signals, history, &self.moment);
-        self.override_older(tx, by.as_ref(), &decision).await?;
+        self.override_older(tx, by.as_ref(), older, &decision).await?;
         self.write(tx, by.as_ref(), &decision)?;
         Ok(Evaluated { evaluation: decision.evaluation, browser: decision.browser })
     }
 }
 
 impl Evaluate {
-    /// Everything that the decision may ask for, by key.
-    async fn remember<T: Tx>(&self, tx: &T, by: Option<&UserRef>) -> Result<History, StoreError> {
+    /// Everything that the decision may ask for, by key, and the challenge that a new one would take the place of. All is
+    /// asked at once: the database answers in one round trip.
+    async fn remember<T: Tx>(&self, tx: &T, by: Option<&UserRef>) -> Result<(History, Option<Challenge>), StoreError> {
         let project = self.project.id.to_bytes();
+        let early = self.lookups(&History::default());
         let Subjects { network, fingerprint, email_domain } = Subjects::of(&self.signals);
         let unused = self.moment.now.plus(-self.project.settings.device_unused());
-        let (user, devices, user_ip, user_fingerprint, ip, print, domain) = try_join!(
+        let (older, user, devices, user_ip, user_fingerprint, ip, print, domain, answers) = try_join!(
+            // Before the user: whoever takes a step of a challenge holds the two in this order.
+            async {
+                match (by, self.signals.browser) {
+                    (Some(by), Some(browser)) => row::challenge::open(tx, &project, by, browser, self.moment.now).await,
+                    _ => Ok(None),
+                }
+            },
             async {
                 match by {
                     Some(by) => row::user::by_ref(tx, &project, by).await,
@@ -82,6 +111,7 @@ impl Evaluate {
             subject(tx, &project, "ip", network.as_deref()),
             subject(tx, &project, "fingerprint", fingerprint.as_deref()),
             subject(tx, &project, "email_domain", email_domain.as_deref()),
+            try_join_all(early.iter().map(|lookup| self.is_member(tx, &project, lookup))),
         )?;
         let mut history = History {
             user,
@@ -93,10 +123,19 @@ impl Evaluate {
             email_domain: domain.map(|s| s.activity).unwrap_or_default(),
             memberships: Vec::new(),
         };
-        for lookup in decide::lookups(&self.project, self.environment, &self.signals, &history, self.moment.now) {
-            history.memberships.push(self.is_member(tx, &project, &lookup).await?);
+        // What history changes about the questions is few: a list of devices, or of addresses that the site told us.
+        for (place, lookup) in self.lookups(&history).iter().enumerate() {
+            let answered = early.get(place).filter(|asked| *asked == lookup).and_then(|_| answers.get(place));
+            history.memberships.push(match answered {
+                Some(answer) => *answer,
+                None => self.is_member(tx, &project, lookup).await?,
+            });
         }
-        Ok(history)
+        Ok((history, older))
+    }
+
+    fn lookups(&self, history: &History) -> Vec<Lookup> {
+        decide::lookups(&self.project, self.environment, &self.signals, history, self.moment.now)
     }
 
     async fn is_member<T: Tx>(&self, tx: &T, project: &[u8; 16], lookup: &Lookup) -> Result<Option<bool>, StoreError> {
@@ -109,13 +148,23 @@ impl Evaluate {
     }
 
     /// A newer challenge takes the place of one still pending for the same user and device.
-    async fn override_older<T: Tx>(&self, tx: &T, by: Option<&UserRef>, decision: &Decision) -> Result<(), StoreError> {
+    async fn override_older<T: Tx>(
+        &self,
+        tx: &T,
+        by: Option<&UserRef>,
+        older: Option<Challenge>,
+        decision: &Decision,
+    ) -> Result<(), StoreError> {
         let (Some(challenge), Some(by)) = (&decision.challenge, by) else { return Ok(()) };
         let (Some(user), Some(browser)) = (challenge.user_id, challenge.browser_id) else { return Ok(()) };
         let project = self.project.id.to_bytes();
-        if let Some(older) = row::challenge::open(tx, &project, by, browser, self.moment.now).await?
-            && let Ok(overridden) = older.overridden(self.moment.now)
-        {
+        let older = if self.signals.browser == Some(browser) {
+            older
+        } else {
+            // Recognised by what it is like: which of the user's browsers it is was not known before.
+            row::challenge::open(tx, &project, by, browser, self.moment.now).await?
+        };
+        if let Some(Ok(overridden)) = older.map(|older| older.overridden(self.moment.now)) {
             row::challenge::save(tx, &project, &overridden)?;
         }
         row::challenge::save_open(tx, &project, user, browser, challenge.id);

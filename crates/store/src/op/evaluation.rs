@@ -7,7 +7,7 @@ use countersign_engine::{
 };
 
 use crate::{
-    Operation, StoreError, Tx,
+    Keys, Operation, StoreError, Tx,
     row::{self, evaluation::StoredEvaluation},
 };
 
@@ -61,28 +61,44 @@ impl Operation for Feedback {
     /// Whether there is such an evaluation.
     type Out = bool;
 
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
+    fn keys(&self, keys: &mut Keys) {
+        hold(keys, self.project, self.id);
+    }
+
     async fn run<T: Tx>(&self, tx: &T) -> Result<bool, StoreError> {
         let project = self.project.to_bytes();
         let Some(stored) = row::evaluation::read(tx, &project, self.id).await? else { return Ok(false) };
-        row::evaluation::label(tx, &project, self.id, (&self.label, self.note.as_deref()), self.now);
         if self.label == FRAUD {
-            distrust(tx, &project, &stored);
+            distrust(tx, &project, &stored).await?;
         }
+        row::evaluation::label(tx, &project, self.id, (&self.label, self.note.as_deref()), self.now);
         Ok(true)
     }
 }
 
+/// Asks for an evaluation's key: whoever claims or labels it holds that.
+pub(crate) fn hold(keys: &mut Keys, project: ProjectId, id: EvaluationId) {
+    keys.hold(&project.to_bytes(), "evaluation", &id.to_string());
+}
+
 /// Takes trust back from the address, the fingerprint and the device that an evaluation came with.
-pub(crate) fn distrust<T: Tx>(tx: &T, project: &[u8; 16], stored: &StoredEvaluation) {
+pub(crate) async fn distrust<T: Tx>(tx: &T, project: &[u8; 16], stored: &StoredEvaluation) -> Result<(), StoreError> {
     let evaluation = &stored.evaluation;
-    let Some(user) = &evaluation.user else { return };
+    let Some(user) = &evaluation.user else { return Ok(()) };
+    // Held, so that an evaluation under way doesn't write back what is taken here.
+    row::user::by_id(tx, project, user.id).await?;
+    if let Some(device) = evaluation.device {
+        row::device::detach(tx, project, user.id, device);
+    }
     if let Some(ip) = evaluation.ip {
         row::subject::distrust(tx, project, user.id, ("ip", &countersign_engine::signal::network_of(ip)));
     }
     if let Some(fingerprint) = &evaluation.fingerprint {
         row::subject::distrust(tx, project, user.id, ("fingerprint", &fingerprint.id.to_string()));
     }
-    if let Some(device) = evaluation.device {
-        row::device::detach(tx, project, user.id, device);
-    }
+    Ok(())
 }

@@ -80,6 +80,10 @@ pub struct ChangeListEntries {
 impl Operation for ChangeListEntries {
     type Out = ();
 
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
     async fn run<T: Tx>(&self, tx: &T) -> Result<(), StoreError> {
         let (project, list) = (self.project.to_bytes(), self.list.to_bytes());
         for entry in &self.add {

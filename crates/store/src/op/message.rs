@@ -8,7 +8,7 @@ use countersign_engine::{
 };
 
 use crate::{
-    Operation, Sql, StoreError, Tx,
+    Operation, Row, Sql, StoreError, Tx,
     row::{self, evaluation::StoredEvaluation},
 };
 
@@ -16,12 +16,12 @@ static INSERT: Sql = Sql::same(
     "INSERT INTO messages (project_id, message_id, challenge_id, send, sealed, attempts, run_at, created_at) \
      VALUES ($1, $2, $3, $4, $5, 0, $6, $6)",
 );
-static DUE: Sql = Sql::each(
-    "SELECT project_id, message_id, challenge_id, send, sealed, attempts FROM messages WHERE run_at <= $1 \
+// What another node is claiming at this moment is passed over.
+static DUE: Sql = Sql::same(
+    "SELECT message_id, challenge_id, send, sealed, attempts FROM messages WHERE project_id = $1 AND run_at <= $2 \
      ORDER BY run_at LIMIT 32",
-    "SELECT project_id, message_id, challenge_id, send, sealed, attempts FROM messages WHERE run_at <= $1 \
-     ORDER BY run_at LIMIT 32 FOR UPDATE SKIP LOCKED",
-);
+)
+.locking("FOR UPDATE SKIP LOCKED");
 static LEASE: Sql =
     Sql::same("UPDATE messages SET run_at = $1, attempts = attempts + 1 WHERE project_id = $2 AND message_id = $3");
 static DELETE: Sql = Sql::same("DELETE FROM messages WHERE project_id = $1 AND message_id = $2");
@@ -85,8 +85,10 @@ pub struct DueMessage {
 }
 
 /// Claims the messages that are due: nobody else gets them until the lease ends, so a deliverer that dies loses none.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ClaimMessages {
+    /// Whose messages.
+    pub projects: Vec<ProjectId>,
     /// Now.
     pub now: Timestamp,
     /// How long a deliverer may take, in milliseconds.
@@ -96,39 +98,49 @@ pub struct ClaimMessages {
 impl Operation for ClaimMessages {
     type Out = Vec<DueMessage>;
 
+    fn project(&self) -> [u8; 16] {
+        self.projects.first().map_or([0; 16], |project| project.to_bytes())
+    }
+
     async fn run<T: Tx>(&self, tx: &T) -> Result<Vec<DueMessage>, StoreError> {
         let mut due = Vec::new();
-        for found in tx.read(&DUE, &[self.now.millis().into()]).await? {
-            let (project, message) = (found.id(0)?, found.id(1)?);
-            let challenge_id = ChallengeId::from_bytes(found.id(2)?);
-            let challenge = row::challenge::read(tx, &project, challenge_id, self.now).await?;
-            let evaluation = match &challenge {
-                Some(challenge) => row::evaluation::read(tx, &project, challenge.evaluation_id).await?,
-                None => None,
-            };
-            let send = u32::try_from(found.int(3)?).unwrap_or_default();
-            // A code that can no longer be used, because a newer one took its place or the challenge ended, is not sent.
-            let wanted = challenge.as_ref().is_some_and(|c| c.ended_at().is_none() && c.sends == send);
-            match (challenge, evaluation) {
-                (Some(challenge), Some(evaluation)) if wanted => {
-                    tx.write(
-                        &LEASE,
-                        &[self.now.plus(self.lease).millis().into(), (&project).into(), (&message).into()],
-                    );
-                    due.push(DueMessage {
-                        project: ProjectId::from_bytes(project),
-                        id: MessageId::from_bytes(message),
-                        send,
-                        sealed: found.bytes(4)?.to_vec(),
-                        attempts: u32::try_from(found.int(5)?).unwrap_or_default(),
-                        challenge,
-                        evaluation,
-                    });
-                }
-                _ => tx.write(&DELETE, &[(&project).into(), (&message).into()]),
+        for project in &self.projects {
+            let key = project.to_bytes();
+            for found in tx.read_locked(&DUE, &[(&key).into(), self.now.millis().into()]).await? {
+                due.extend(self.claim(tx, *project, &found).await?);
             }
         }
         Ok(due)
+    }
+}
+
+impl ClaimMessages {
+    /// Claims one message, if its code can still be used; else it is not sent, and leaves.
+    async fn claim<T: Tx>(&self, tx: &T, project: ProjectId, found: &Row) -> Result<Option<DueMessage>, StoreError> {
+        let (key, message) = (project.to_bytes(), found.id(0)?);
+        let challenge_id = ChallengeId::from_bytes(found.id(1)?);
+        let challenge = row::challenge::read(tx, &key, challenge_id, self.now).await?;
+        let evaluation = match &challenge {
+            Some(challenge) => row::evaluation::read(tx, &key, challenge.evaluation_id).await?,
+            None => None,
+        };
+        let send = u32::try_from(found.int(2)?).unwrap_or_default();
+        // A newer one may have taken its place, or the challenge has ended.
+        let wanted = challenge.as_ref().is_some_and(|c| c.ended_at().is_none() && c.sends == send);
+        let (Some(challenge), Some(evaluation), true) = (challenge, evaluation, wanted) else {
+            tx.write(&DELETE, &[(&key).into(), (&message).into()]);
+            return Ok(None);
+        };
+        tx.write(&LEASE, &[self.now.plus(self.lease).millis().into(), (&key).into(), (&message).into()]);
+        Ok(Some(DueMessage {
+            project,
+            id: MessageId::from_bytes(message),
+            send,
+            sealed: found.bytes(3)?.to_vec(),
+            attempts: u32::try_from(found.int(4)?).unwrap_or_default(),
+            challenge,
+            evaluation,
+        }))
     }
 }
 
@@ -161,6 +173,10 @@ pub struct FinishMessage {
 impl Operation for FinishMessage {
     type Out = ();
 
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
     async fn run<T: Tx>(&self, tx: &T) -> Result<(), StoreError> {
         let project = self.project.to_bytes();
         let message = self.id.to_bytes();
@@ -170,7 +186,7 @@ impl Operation for FinishMessage {
             }
             MessageOutcome::Over(delivery) => {
                 tx.write(&DELETE, &[(&project).into(), (&message).into()]);
-                if let Some(challenge) = row::challenge::read(tx, &project, self.challenge, self.now).await? {
+                if let Some(challenge) = row::challenge::hold(tx, &project, self.challenge, self.now).await? {
                     row::challenge::save(tx, &project, &challenge.heard(self.send, delivery, self.now))?;
                 }
             }

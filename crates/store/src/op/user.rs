@@ -9,7 +9,7 @@ use countersign_engine::{
 };
 
 use crate::{
-    Operation, StoreError, Tx,
+    Keys, Operation, StoreError, Tx,
     row::{self, device::DeviceRow, user::UserRef},
 };
 
@@ -76,6 +76,21 @@ pub enum Updated {
 
 impl Operation for UpdateUser {
     type Out = Updated;
+
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
+    fn keys(&self, keys: &mut Keys) {
+        let update = &self.update;
+        let external = match &self.user {
+            UserSelector::External(id) => Some(UserRef::external(id)),
+            UserSelector::Ours(_) => None,
+        };
+        let email = update.email.iter().flatten().map(UserRef::email);
+        let phone = update.phone.iter().flatten().map(UserRef::phone);
+        external.into_iter().chain(email).chain(phone).for_each(|by| by.hold(keys, &self.project.to_bytes()));
+    }
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<Updated, StoreError> {
         let project = self.project.to_bytes();

@@ -7,18 +7,20 @@ use countersign_engine::{
 };
 
 use super::{json, to_json};
-use crate::{Sql, StoreError, Tx};
+use crate::{Row, Sql, StoreError, Tx};
 
 static SAVE: Sql = Sql::same(
     "INSERT INTO challenges (project_id, challenge_id, evaluation_id, body, updated_at) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (project_id, challenge_id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
 );
-static READ: Sql = Sql::same("SELECT body FROM challenges WHERE project_id = $1 AND challenge_id = $2");
+static READ: Sql =
+    Sql::same("SELECT body FROM challenges WHERE project_id = $1 AND challenge_id = $2").locking("FOR UPDATE");
 static OPEN: Sql = Sql::same(
     "SELECT c.body FROM open_challenges o JOIN challenges c ON c.project_id = o.project_id AND c.challenge_id = o.challenge_id \
      WHERE o.project_id = $1 AND o.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND kind = $2 AND ref = $3) \
      AND o.browser_id = $4",
-);
+)
+.locking("FOR UPDATE OF c");
 static SAVE_OPEN: Sql = Sql::same(
     "INSERT INTO open_challenges (project_id, user_id, browser_id, challenge_id) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (project_id, user_id, browser_id) DO UPDATE SET challenge_id = excluded.challenge_id",
@@ -42,19 +44,32 @@ pub(crate) fn save<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge) -> 
     Ok(())
 }
 
-/// The challenge with that id, as it stands at `now`.
+/// The challenge with that id, as it stands at `now`, to be looked at.
 pub(crate) async fn read<T: Tx>(
     tx: &T,
     project: &[u8; 16],
     id: ChallengeId,
     now: Timestamp,
 ) -> Result<Option<Challenge>, StoreError> {
-    let rows = tx.read_locked(&READ, &[project.into(), (&id.to_bytes()).into()]).await?;
+    decode(&tx.read(&READ, &[project.into(), (&id.to_bytes()).into()]).await?, now)
+}
+
+/// The challenge with that id, as it stands at `now`, to be changed: nobody else does until the transaction ends.
+pub(crate) async fn hold<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    id: ChallengeId,
+    now: Timestamp,
+) -> Result<Option<Challenge>, StoreError> {
+    decode(&tx.read_locked(&READ, &[project.into(), (&id.to_bytes()).into()]).await?, now)
+}
+
+fn decode(rows: &[Row], now: Timestamp) -> Result<Option<Challenge>, StoreError> {
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(json::<Challenge>(row.text(0)?, "challenge")?.settled(now)))
 }
 
-/// The last challenge of the user that `by` refers to on that browser, as it stands at `now`.
+/// The last challenge of the user that `by` refers to on that browser, as it stands at `now`, to be changed.
 pub(crate) async fn open<T: Tx>(
     tx: &T,
     project: &[u8; 16],
@@ -64,9 +79,7 @@ pub(crate) async fn open<T: Tx>(
 ) -> Result<Option<Challenge>, StoreError> {
     let browser = browser.to_bytes();
     let params = [project.into(), by.kind.into(), by.value.as_str().into(), (&browser).into()];
-    let rows = tx.read_locked(&OPEN, &params).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(json::<Challenge>(row.text(0)?, "challenge")?.settled(now)))
+    decode(&tx.read_locked(&OPEN, &params).await?, now)
 }
 
 /// Remembers which challenge is the user's last on that browser.

@@ -49,7 +49,8 @@ static LIST: Sql = Sql::same(
 
 pub(crate) const ALL: &[&Sql] = &[&OF_USER, &SAVE, &ATTACH, &DETACH, &LIST];
 
-/// The user's attached devices used since `since`, and this browser's own.
+/// The user's attached devices used since `since`, and this browser's own. Whoever changes a user's devices holds the
+/// user, so it's enough to read them.
 pub(crate) async fn of_user<T: Tx>(
     tx: &T,
     project: &[u8; 16],
@@ -65,7 +66,7 @@ pub(crate) async fn of_user<T: Tx>(
         since.millis().into(),
         browser.as_ref().map_or(Value::Null, Into::into),
     ];
-    let mut devices = tx.read_locked(&OF_USER, &params).await?.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+    let mut devices = tx.read(&OF_USER, &params).await?.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
     // One unused for too long still counts as this browser's own, but no longer as attached.
     devices.sort_by_key(|device| device.id);
     Ok(devices)

@@ -68,7 +68,7 @@ pub(crate) async fn read<T: Tx>(
     project: &[u8; 16],
     id: EvaluationId,
 ) -> Result<Option<StoredEvaluation>, StoreError> {
-    let rows = tx.read_locked(&READ, &[project.into(), (&id.to_bytes()).into()]).await?;
+    let rows = tx.read(&READ, &[project.into(), (&id.to_bytes()).into()]).await?;
     rows.first().map(decode).transpose()
 }
 

@@ -3,10 +3,16 @@
 use countersign_engine::{history::Link, id::UserId, time::Timestamp, window::Activity};
 
 use super::{activity, user::UserRef};
-use crate::{Sql, StoreError, Tx};
+use crate::{Keys, Row, Sql, StoreError, Tx};
 
 static READ: Sql =
-    Sql::same("SELECT user_count, activity FROM subjects WHERE project_id = $1 AND kind = $2 AND key = $3");
+    Sql::same("SELECT user_count, activity FROM subjects WHERE project_id = $1 AND kind = $2 AND key = $3")
+        .locking("FOR UPDATE");
+// So that there is a row to hold.
+static MAKE: Sql = Sql::same(
+    "INSERT INTO subjects (project_id, kind, key, user_count, activity, first_seen_at, last_seen_at) \
+     VALUES ($1, $2, $3, 0, $4, $5, $5) ON CONFLICT (project_id, kind, key) DO NOTHING",
+);
 static SAVE: Sql = Sql::same(
     "INSERT INTO subjects (project_id, kind, key, user_count, activity, first_seen_at, last_seen_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $6) \
@@ -28,7 +34,7 @@ static SAVE_LINK: Sql = Sql::same(
 static DISTRUST: Sql =
     Sql::same("UPDATE links SET trusted = 0 WHERE project_id = $1 AND user_id = $2 AND kind = $3 AND key = $4");
 
-pub(crate) const ALL: &[&Sql] = &[&READ, &SAVE, &LINK, &SAVE_LINK, &DISTRUST];
+pub(crate) const ALL: &[&Sql] = &[&READ, &MAKE, &SAVE, &LINK, &SAVE_LINK, &DISTRUST];
 
 /// Something that events are counted for.
 #[derive(Clone, Debug, Default)]
@@ -39,14 +45,36 @@ pub(crate) struct Subject {
     pub(crate) activity: Activity,
 }
 
-/// The subject of that kind and key; `None` when never seen.
+/// The subject of that kind and key; `None` when never seen. Whoever changes it must hold its key ([`hold`]).
 pub(crate) async fn read<T: Tx>(
     tx: &T,
     project: &[u8; 16],
     kind: &str,
     key: &str,
 ) -> Result<Option<Subject>, StoreError> {
+    decode(&tx.read(&READ, &[project.into(), kind.into(), key.into()]).await?)
+}
+
+/// The subject of that kind and key, made if it was never seen, and held: for those that are known too late for a key.
+pub(crate) async fn make<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    (kind, key): (&str, &str),
+    now: Timestamp,
+) -> Result<Subject, StoreError> {
+    let nothing = Activity::default().to_bytes();
+    let new = [project.into(), kind.into(), key.into(), nothing.as_slice().into(), now.millis().into()];
+    tx.write(&MAKE, &new);
     let rows = tx.read_locked(&READ, &[project.into(), kind.into(), key.into()]).await?;
+    Ok(decode(&rows)?.unwrap_or_default())
+}
+
+/// Asks for the subject's key.
+pub(crate) fn hold(keys: &mut Keys, project: &[u8; 16], kind: &str, key: &str) {
+    keys.hold(project, kind, key);
+}
+
+fn decode(rows: &[Row]) -> Result<Option<Subject>, StoreError> {
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(Subject {
         user_count: u32::try_from(row.int(0)?).unwrap_or(u32::MAX),

@@ -9,7 +9,7 @@ use countersign_engine::{
 };
 
 use super::{activity, checked, json, to_json};
-use crate::{Row, Sql, StoreError, Tx};
+use crate::{Keys, Row, Sql, StoreError, Tx};
 
 /// What a user is found by: the kind of the reference and the reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,11 @@ impl UserRef {
         Self { kind: "phone", value: phone.to_string() }
     }
 
+    /// Asks for the reference's key: whoever may make a user of it, or lets it refer to another, holds that.
+    pub(crate) fn hold(&self, keys: &mut Keys, project: &[u8; 16]) {
+        keys.hold(project, self.kind, &self.value);
+    }
+
     /// What the request's user is found by: the site's id if it gave one, else the address, else the number.
     pub(crate) fn of(signals: &Signals) -> Option<Self> {
         let external = signals.user.as_ref().map(Self::external);
@@ -50,9 +55,11 @@ static BY_REF: Sql = Sql::same(concat!(
     user_columns!(),
     " FROM user_refs r JOIN users u ON u.project_id = r.project_id AND u.user_id = r.user_id \
      WHERE r.project_id = $1 AND r.kind = $2 AND r.ref = $3"
-));
+))
+.locking("FOR UPDATE OF u");
 static BY_ID: Sql =
-    Sql::same(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.project_id = $1 AND u.user_id = $2"));
+    Sql::same(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.project_id = $1 AND u.user_id = $2"))
+        .locking("FOR UPDATE");
 static SAVE: Sql = Sql::same(
     "INSERT INTO users (project_id, user_id, external_id, email, phone, verified_email, verified_phone, metadata, \
      user_groups, suspended_at, skipped, activity, created_at, last_seen_at) \
@@ -74,13 +81,14 @@ static SAVE_REF: Sql = Sql::same(
 
 pub(crate) const ALL: &[&Sql] = &[&BY_REF, &BY_ID, &SAVE, &TOUCH, &SAVE_REF];
 
-/// The user that `wanted` refers to.
+/// The user that `wanted` refers to, held: nobody else changes them, their devices or their links until the transaction
+/// ends.
 pub(crate) async fn by_ref<T: Tx>(tx: &T, project: &[u8; 16], wanted: &UserRef) -> Result<Option<User>, StoreError> {
     let rows = tx.read_locked(&BY_REF, &[project.into(), wanted.kind.into(), wanted.value.as_str().into()]).await?;
     rows.first().map(decode).transpose()
 }
 
-/// The user with our id `user`.
+/// The user with our id `user`, held.
 pub(crate) async fn by_id<T: Tx>(tx: &T, project: &[u8; 16], user: UserId) -> Result<Option<User>, StoreError> {
     let rows = tx.read_locked(&BY_ID, &[project.into(), (&user.to_bytes()).into()]).await?;
     rows.first().map(decode).transpose()

@@ -22,12 +22,15 @@ use std::{
 use tokio::sync::mpsc;
 
 use connection::{Purpose, connect, make_private};
-pub use migrate::{MIGRATIONS, Migration, OpenError};
 use readers::Readers;
 use session::Session;
 use writer::Job;
 
-use crate::{Operation, Sql, StoreError};
+use crate::{
+    Operation, Sql, StoreError,
+    job::Waiting,
+    migration::{Migration, OpenError},
+};
 
 /// How a SQLite file is used.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +66,7 @@ impl SqliteStore {
     /// Opens the file at `path`, making it and its folders, or migrating it, as needed.
     pub fn open(path: &Path, options: SqliteOptions, migrations: &[Migration]) -> Result<Self, OpenError> {
         let connection = Self::prepare_file(path, options, migrations)?;
-        let unusable = |error: rusqlite::Error| OpenError::unusable(path, &error);
+        let unusable = |error: rusqlite::Error| OpenError::unusable(&path.display(), &error);
         let reader = |_| {
             let connection = connect(path, Purpose::Read, options.patience)?;
             Ok(Session::new(connection, Purpose::Read, options.patience))
@@ -74,7 +77,7 @@ impl SqliteStore {
         let thread = std::thread::Builder::new()
             .name("countersign-writer".to_owned())
             .spawn(move || writer::run(session, queue))
-            .map_err(|error| OpenError::unusable(path, &error))?;
+            .map_err(|error| OpenError::unusable(&path.display(), &error))?;
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
             patience: options.patience,
@@ -90,16 +93,16 @@ impl SqliteStore {
         options: SqliteOptions,
         migrations: &[Migration],
     ) -> Result<rusqlite::Connection, OpenError> {
-        let unusable = |error: rusqlite::Error| OpenError::unusable(path, &error);
+        let unusable = |error: rusqlite::Error| OpenError::unusable(&path.display(), &error);
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| OpenError::unusable(path, &error))?;
+            std::fs::create_dir_all(folder).map_err(|error| OpenError::unusable(&path.display(), &error))?;
         }
-        make_private(path).map_err(|error| OpenError::unusable(path, &error))?;
+        make_private(path).map_err(|error| OpenError::unusable(&path.display(), &error))?;
         migrate::check(path, migrations)?;
         let connection = connect(path, Purpose::Write, options.patience).map_err(unusable)?;
         // Without the right to write SQLite opens a file to read, and says so only when it is too late.
         if connection.is_readonly("main").map_err(unusable)? {
-            return Err(OpenError::unusable(path, &"it is read-only"));
+            return Err(OpenError::unusable(&path.display(), &"it is read-only"));
         }
         migrate::run(&connection, path, migrations, options.patience)?;
         Ok(connection)
@@ -107,8 +110,8 @@ impl SqliteStore {
 
     /// See [`crate::Store::run`].
     pub async fn run<O: Operation>(&self, op: O) -> Result<O::Out, StoreError> {
-        let (job, answer) = writer::job(op);
-        self.submit(job)?;
+        let (job, answer) = Waiting::new(op);
+        self.submit(Box::new(job))?;
         answer.await.map_err(|_| closed())?
     }
 

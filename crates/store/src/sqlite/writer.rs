@@ -4,59 +4,30 @@
 //! alone: the one at fault gets its error, the others commit. Savepoints would tell them apart as well, at a quarter of
 //! the throughput; failures are rare, so they may cost.
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::session::Session;
-use crate::{Operation, StoreError, tx::Faults};
+use crate::{
+    Operation, StoreError,
+    job::{Answer, Waiting},
+};
 
 /// Operations in one commit at most: enough that a flush's cost vanishes, few enough that nobody waits long.
 const BATCH: usize = 256;
 
-/// An operation with the place that its answer goes to, whatever their types.
-pub(super) trait Work: Send {
+/// An operation that can be run here.
+pub(super) trait Work: Answer {
     /// Runs it and keeps its answer.
     fn run(&mut self, session: &Session) -> Result<(), StoreError>;
-    /// Tells the answer it keeps.
-    fn tell(self: Box<Self>);
-    /// Tells an error instead.
-    fn fail(self: Box<Self>, error: StoreError);
-    /// Whether anybody still waits for the answer.
-    fn is_wanted(&self) -> bool;
 }
 
 pub(super) type Job = Box<dyn Work>;
 
-struct Running<O: Operation> {
-    op: O,
-    kept: Option<O::Out>,
-    answer: oneshot::Sender<Result<O::Out, StoreError>>,
-}
-
-/// A job, and where its answer arrives.
-pub(super) fn job<O: Operation>(op: O) -> (Job, oneshot::Receiver<Result<O::Out, StoreError>>) {
-    let (answer, arrives) = oneshot::channel();
-    (Box::new(Running { op, kept: None, answer }), arrives)
-}
-
-impl<O: Operation> Work for Running<O> {
+impl<O: Operation> Work for Waiting<O> {
     fn run(&mut self, session: &Session) -> Result<(), StoreError> {
         self.kept = None;
         self.kept = Some(session.attempt(&self.op)?);
         Ok(())
-    }
-
-    fn tell(self: Box<Self>) {
-        let answer = self.kept.ok_or_else(|| StoreError::Failed(Faults("it has no answer".to_owned())));
-        // Nobody waits any more: what was done stands all the same.
-        let _ = self.answer.send(answer);
-    }
-
-    fn fail(self: Box<Self>, error: StoreError) {
-        let _ = self.answer.send(Err(error));
-    }
-
-    fn is_wanted(&self) -> bool {
-        !self.answer.is_closed()
     }
 }
 
@@ -86,7 +57,7 @@ fn commit(session: &Session, batch: &mut Vec<Job>) {
         return apart(session, batch, &error);
     }
     match session.commit() {
-        Ok(()) => batch.drain(..).for_each(Work::tell),
+        Ok(()) => batch.drain(..).for_each(|job| job.tell()),
         // The disk is at fault and none of the operations: nobody is told that theirs was done.
         Err(error) => batch.drain(..).for_each(|job| job.fail(error.clone())),
     }

@@ -9,7 +9,8 @@ use std::{
     },
 };
 
-use countersign_store::{Migration, Operation, Sql, SqliteOptions, Store, StoreError, Tx};
+use countersign_postgres_cluster::Cluster;
+use countersign_store::{Keys, Migration, Operation, PostgresOptions, Sql, SqliteOptions, Store, StoreError, Tx};
 use tempfile::TempDir;
 
 pub const SCHEMA: &[Migration] = &[Migration {
@@ -19,10 +20,17 @@ pub const SCHEMA: &[Migration] = &[Migration {
           CREATE TABLE totals (name TEXT NOT NULL PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 }];
 
+pub const POSTGRES_SCHEMA: &[Migration] = &[Migration {
+    number: 1,
+    name: "test",
+    sql: "CREATE TABLE entries (id BIGINT NOT NULL PRIMARY KEY, owner TEXT, body BYTEA NOT NULL);
+          CREATE TABLE totals (name TEXT NOT NULL PRIMARY KEY, n BIGINT NOT NULL);",
+}];
+
 static INSERT: Sql = Sql::same("INSERT INTO entries (id, body) VALUES ($1, $2)");
 static ADD: Sql =
     Sql::same("INSERT INTO totals (name, n) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET n = totals.n + 1");
-static TOTAL: Sql = Sql::same("SELECT n FROM totals WHERE name = $1");
+static TOTAL: Sql = Sql::same("SELECT n FROM totals WHERE name = $1").locking("FOR UPDATE");
 static IDS: Sql = Sql::same("SELECT id FROM entries ORDER BY id");
 static OWN: Sql = Sql::same("UPDATE entries SET owner = $1 WHERE id = $2 AND owner IS NULL");
 static OWNER: Sql = Sql::same("SELECT owner FROM entries WHERE id = $1");
@@ -33,6 +41,13 @@ pub static ALL: [&Sql; 6] = [&INSERT, &ADD, &TOTAL, &IDS, &OWN, &OWNER];
 pub async fn with_store<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder, SqliteOptions::default());
+    test(store.clone()).await;
+    store.close().await;
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    // One writer, so that a test can make many operations one batch.
+    let options = PostgresOptions { writers: 1, ..PostgresOptions::default() };
+    let store = Store::connect_with(&url, options, POSTGRES_SCHEMA).await.unwrap();
     test(store.clone()).await;
     store.close().await;
 }
@@ -49,8 +64,19 @@ pub fn open(folder: &TempDir, options: SqliteOptions) -> Store {
 #[derive(Clone)]
 pub struct Put(pub i64);
 
+/// Asks for what all that count ask for.
+fn hold_the_total(keys: &mut Keys) {
+    keys.hold(&[0; 16], "total", "entries");
+}
+
 impl Operation for Put {
     type Out = i64;
+
+    const SHARES: bool = true;
+
+    fn keys(&self, keys: &mut Keys) {
+        hold_the_total(keys);
+    }
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<i64, StoreError> {
         let before = total(tx).await?;
@@ -121,6 +147,12 @@ static TWICE: Sql = Sql::same("INSERT INTO entries (id, body) VALUES ($1, NULL)"
 
 impl Operation for Fault {
     type Out = ();
+
+    const SHARES: bool = true;
+
+    fn keys(&self, keys: &mut Keys) {
+        hold_the_total(keys);
+    }
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<(), StoreError> {
         let (Self::Err(id) | Self::Panic(id) | Self::RefusedWrite(id) | Self::SwallowedClaim(id) | Self::Waits(id)) =

@@ -14,8 +14,9 @@ use countersign_engine::{
     text::{ActionName, Contact, ExternalId},
     time::{MINUTE, Timestamp},
 };
+use countersign_postgres_cluster::Cluster;
 use countersign_store::{
-    SqliteOptions, Store,
+    PostgresOptions, SqliteOptions, Store,
     op::{
         self, AttemptCode, ChallengeById, ChallengeStep, Consume, ConsumeOutcome, Evaluate, Evaluated, Moment,
         NewMessage, OpenChallenge, SendCode, StepOutcome,
@@ -88,106 +89,122 @@ async fn evaluate(store: &Store, project: &Arc<Project>, signals: Signals, n: u6
     store.run(op).await.unwrap()
 }
 
-fn open() -> (tempfile::TempDir, Store) {
+/// Runs a test on a new, empty database of every kind.
+async fn on_every_database<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("test.db"), SqliteOptions::default()).unwrap();
-    (folder, store)
+    test(store.clone()).await;
+    store.close().await;
+    let cluster = Cluster::shared().unwrap();
+    let store = Store::connect(&cluster.database().unwrap(), PostgresOptions::default()).await.unwrap();
+    test(store.clone()).await;
+    store.close().await;
 }
 
 const CAP: &str =
     r#"[{"name":"cap","environment":"development","actions":["access"],"when":"device_count > 3","then":"deny"}]"#;
 const CHALLENGE: &str = r#"[{"name":"challenge","environment":"development","then":{"verdict":"challenge","challenge_config":"email","type":"account_takeover"}}]"#;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_statement_is_understood_and_numbered_in_order() {
-    let (_folder, store) = open();
-    store.prepare(op::statements()).await.unwrap();
-    assert!(op::statements().count() > 30);
+    on_every_database(|store| async move {
+        store.prepare(op::statements()).await.unwrap();
+        assert!(op::statements().count() > 30);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_free_device_slot_goes_to_one_of_those_who_race_for_it() {
     for round in 0..20 {
-        let (_folder, store) = open();
-        let project = project(CAP);
-        let racers = (0..12).map(|n| evaluate(&store, &project, signals("access", "u1", n), round * 100 + n));
-        let verdicts: Vec<_> = join_all(racers).await.into_iter().map(|done| done.evaluation.verdict).collect();
-        assert_eq!(verdicts.iter().filter(|v| **v == Verdict::Allow).count(), 3, "{verdicts:?}");
-        // Whoever was refused took no slot: the three that are attached stay welcome.
-        let again = evaluate(&store, &project, signals("access", "u1", 99), round * 100 + 50).await;
-        assert_eq!(again.evaluation.verdict, Verdict::Deny);
-        assert_eq!(again.evaluation.checks["device_count"], 4);
+        on_every_database(|store| async move {
+            let project = project(CAP);
+            let racers = (0..12).map(|n| evaluate(&store, &project, signals("access", "u1", n), round * 100 + n));
+            let verdicts: Vec<_> = join_all(racers).await.into_iter().map(|done| done.evaluation.verdict).collect();
+            assert_eq!(verdicts.iter().filter(|v| **v == Verdict::Allow).count(), 3, "{verdicts:?}");
+            // Whoever was refused took no slot: the three that are attached stay welcome.
+            let again = evaluate(&store, &project, signals("access", "u1", 99), round * 100 + 50).await;
+            assert_eq!(again.evaluation.verdict, Verdict::Deny);
+            assert_eq!(again.evaluation.checks["device_count"], 4);
+        })
+        .await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_thousand_consumes_one_wins() {
-    let (_folder, store) = open();
-    let project = project("[]");
-    let id = evaluate(&store, &project, signals("login", "u1", 1), 1).await.evaluation.id;
-    let consume =
-        || Consume { project: project.id, id, expect: Expect::default(), key: None, window_minutes: 60, now: NOW };
-    let outcomes = join_all((0..1_000).map(|_| store.run(consume()))).await;
-    let won = outcomes.iter().filter(|o| matches!(o, Ok(ConsumeOutcome::Claimed(_)))).count();
-    let lost = outcomes.iter().filter(|o| matches!(o, Ok(ConsumeOutcome::AlreadyConsumed(_)))).count();
-    assert_eq!((won, lost), (1, 999));
+    on_every_database(|store| async move {
+        let project = project("[]");
+        let id = evaluate(&store, &project, signals("login", "u1", 1), 1).await.evaluation.id;
+        let consume =
+            || Consume { project: project.id, id, expect: Expect::default(), key: None, window_minutes: 60, now: NOW };
+        let outcomes = join_all((0..1_000).map(|_| store.run(consume()))).await;
+        let won = outcomes.iter().filter(|o| matches!(o, Ok(ConsumeOutcome::Claimed(_)))).count();
+        let lost = outcomes.iter().filter(|o| matches!(o, Ok(ConsumeOutcome::AlreadyConsumed(_)))).count();
+        assert_eq!((won, lost), (1, 999));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_with_the_same_key_gets_the_first_answer_for_a_day() {
-    let (_folder, store) = open();
-    let project = project("[]");
-    let id = evaluate(&store, &project, signals("login", "u1", 1), 1).await.evaluation.id;
-    let consume = |key: u8, minutes: i64| Consume {
-        project: project.id,
-        id,
-        expect: Expect::default(),
-        key: Some([key; 32]),
-        window_minutes: 60,
-        now: NOW.plus(minutes * MINUTE),
-    };
-    let first = store.run(consume(1, 1)).await.unwrap();
-    let ConsumeOutcome::Claimed(first) = first else { panic!("{first:?}") };
-    let repeat = store.run(consume(1, 24 * 60)).await.unwrap();
-    let ConsumeOutcome::Claimed(repeat) = repeat else { panic!("{repeat:?}") };
-    assert_eq!(first.0.consumed_at, repeat.0.consumed_at);
-    assert!(matches!(store.run(consume(2, 2)).await.unwrap(), ConsumeOutcome::AlreadyConsumed(_)));
-    assert!(matches!(store.run(consume(1, 25 * 60)).await.unwrap(), ConsumeOutcome::AlreadyConsumed(_)));
+    on_every_database(|store| async move {
+        let project = project("[]");
+        let id = evaluate(&store, &project, signals("login", "u1", 1), 1).await.evaluation.id;
+        let consume = |key: u8, minutes: i64| Consume {
+            project: project.id,
+            id,
+            expect: Expect::default(),
+            key: Some([key; 32]),
+            window_minutes: 60,
+            now: NOW.plus(minutes * MINUTE),
+        };
+        let first = store.run(consume(1, 1)).await.unwrap();
+        let ConsumeOutcome::Claimed(first) = first else { panic!("{first:?}") };
+        let repeat = store.run(consume(1, 24 * 60)).await.unwrap();
+        let ConsumeOutcome::Claimed(repeat) = repeat else { panic!("{repeat:?}") };
+        assert_eq!(first.0.consumed_at, repeat.0.consumed_at);
+        assert!(matches!(store.run(consume(2, 2)).await.unwrap(), ConsumeOutcome::AlreadyConsumed(_)));
+        assert!(matches!(store.run(consume(1, 25 * 60)).await.unwrap(), ConsumeOutcome::AlreadyConsumed(_)));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_guesses_at_once_are_five_guesses() {
     for round in 0..10_u8 {
-        let (_folder, store) = open();
-        let project = project(CHALLENGE);
-        let done = evaluate(&store, &project, signals("login", "u1", 1), 1).await;
-        let id = done.evaluation.challenge_id.unwrap();
-        let step = ChallengeStep { project: project.id, id, browser: BROWSER, now: NOW };
-        assert!(matches!(store.run(OpenChallenge(step)).await.unwrap(), StepOutcome::Done(..)));
-        let send = SendCode {
-            project: project.id,
-            id,
-            browser: BROWSER,
-            channel: Channel::Email,
-            code_hash: [200; 32],
-            message: NewMessage { id: MessageId::new(1, random(1)), sealed: vec![1] },
-            network: None,
-            sends_per_hour: 100,
-            now: NOW,
-        };
-        assert!(matches!(store.run(send).await.unwrap(), StepOutcome::Done(..)));
-        // The right one comes somewhere among the wrong ones.
-        let guess = |n: u8| {
-            let hash = if n == round * 19 { [200; 32] } else { [n.min(199); 32] };
-            AttemptCode { project: project.id, id, browser: BROWSER, hash, now: NOW }
-        };
-        let outcomes = join_all((0..200).map(|n| store.run(guess(n)))).await;
-        let compared = outcomes.iter().filter(|o| matches!(o, Ok(StepOutcome::Done(..)))).count();
-        let right = outcomes.iter().filter(|o| matches!(o, Ok(StepOutcome::Done(_, Attempt::Right)))).count();
-        assert!(compared <= 5, "{compared} were compared");
-        let (_, challenge) =
-            store.read(ChallengeById { projects: vec![project.id], id, now: NOW }).await.unwrap().unwrap();
-        let wanted = if right == 1 { Status::Completed } else { Status::Failed };
-        assert_eq!((challenge.status(), challenge.attempts as usize), (wanted, compared));
+        on_every_database(|store| async move {
+            let project = project(CHALLENGE);
+            let done = evaluate(&store, &project, signals("login", "u1", 1), 1).await;
+            let id = done.evaluation.challenge_id.unwrap();
+            let step = ChallengeStep { project: project.id, id, browser: BROWSER, now: NOW };
+            assert!(matches!(store.run(OpenChallenge(step)).await.unwrap(), StepOutcome::Done(..)));
+            let send = SendCode {
+                project: project.id,
+                id,
+                browser: BROWSER,
+                channel: Channel::Email,
+                code_hash: [200; 32],
+                message: NewMessage { id: MessageId::new(1, random(1)), sealed: vec![1] },
+                network: None,
+                sends_per_hour: 100,
+                now: NOW,
+            };
+            assert!(matches!(store.run(send).await.unwrap(), StepOutcome::Done(..)));
+            // The right one comes somewhere among the wrong ones.
+            let guess = |n: u8| {
+                let hash = if n == round * 19 { [200; 32] } else { [n.min(199); 32] };
+                AttemptCode { project: project.id, id, browser: BROWSER, hash, now: NOW }
+            };
+            let outcomes = join_all((0..200).map(|n| store.run(guess(n)))).await;
+            let compared = outcomes.iter().filter(|o| matches!(o, Ok(StepOutcome::Done(..)))).count();
+            let right = outcomes.iter().filter(|o| matches!(o, Ok(StepOutcome::Done(_, Attempt::Right)))).count();
+            assert!(compared <= 5, "{compared} were compared");
+            let (_, challenge) =
+                store.read(ChallengeById { projects: vec![project.id], id, now: NOW }).await.unwrap().unwrap();
+            let wanted = if right == 1 { Status::Completed } else { Status::Failed };
+            assert_eq!((challenge.status(), challenge.attempts as usize), (wanted, compared));
+        })
+        .await;
     }
 }

@@ -30,9 +30,13 @@ pub struct AttemptCode {
 impl Operation for AttemptCode {
     type Out = StepOutcome<Attempt>;
 
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
     async fn run<T: Tx>(&self, tx: &T) -> Result<Self::Out, StoreError> {
         let project = self.project.to_bytes();
-        let Some(challenge) = row::challenge::read(tx, &project, self.id, self.now).await? else {
+        let Some(challenge) = row::challenge::hold(tx, &project, self.id, self.now).await? else {
             return Ok(StepOutcome::NotFound);
         };
         match challenge.attempt(&self.browser, &self.hash, self.now) {

@@ -68,14 +68,14 @@ async fn complete<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge, now:
         row::user::save(tx, project, &user, now)?;
     }
     let Some(stored) = row::evaluation::read(tx, project, challenge.evaluation_id).await? else { return Ok(()) };
+    if let Some(browser) = challenge.browser_id {
+        row::device::attach(tx, project, user_id, browser, now);
+    }
     if let Some(ip) = stored.evaluation.ip {
         row::subject::save_link(tx, project, user_id, ("ip", &network_of(ip)), true, now);
     }
     if let Some(fingerprint) = &stored.evaluation.fingerprint {
         row::subject::save_link(tx, project, user_id, ("fingerprint", &fingerprint.id.to_string()), true, now);
-    }
-    if let Some(browser) = challenge.browser_id {
-        row::device::attach(tx, project, user_id, browser, now);
     }
     Ok(())
 }

@@ -54,9 +54,13 @@ pub enum SendRefusal {
 impl Operation for SendCode {
     type Out = StepOutcome<(), SendRefusal>;
 
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
     async fn run<T: Tx>(&self, tx: &T) -> Result<Self::Out, StoreError> {
         let project = self.project.to_bytes();
-        let Some(challenge) = row::challenge::read(tx, &project, self.id, self.now).await? else {
+        let Some(challenge) = row::challenge::hold(tx, &project, self.id, self.now).await? else {
             return Ok(StepOutcome::NotFound);
         };
         let next = match challenge.send(&self.browser, self.channel, self.code_hash, self.now) {
@@ -84,7 +88,7 @@ impl SendCode {
         for limit in send_limits(self.channel, self.sends_per_hour) {
             let Some(key) = self.key(challenge, limit.scope) else { continue };
             if !counters.iter().any(|(scope, ..)| *scope == limit.scope) {
-                let subject = row::subject::read(tx, project, kind(limit.scope), &key).await?.unwrap_or_default();
+                let subject = row::subject::make(tx, project, (kind(limit.scope), &key), self.now).await?;
                 counters.push((limit.scope, key, subject));
             }
             let full =

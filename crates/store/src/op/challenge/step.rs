@@ -30,7 +30,7 @@ async fn take<T: Tx>(
     step: impl FnOnce(&Challenge) -> Result<Challenge, Refusal>,
 ) -> Result<StepOutcome, StoreError> {
     let project = project.to_bytes();
-    let Some(challenge) = row::challenge::read(tx, &project, id, now).await? else { return Ok(StepOutcome::NotFound) };
+    let Some(challenge) = row::challenge::hold(tx, &project, id, now).await? else { return Ok(StepOutcome::NotFound) };
     match step(&challenge) {
         Err(refusal) => Ok(StepOutcome::Refused(Box::new(challenge), refusal)),
         Ok(next) => {
@@ -48,6 +48,10 @@ pub struct OpenChallenge(pub ChallengeStep);
 
 impl Operation for OpenChallenge {
     type Out = StepOutcome;
+
+    fn project(&self) -> [u8; 16] {
+        self.0.project.to_bytes()
+    }
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<StepOutcome, StoreError> {
         let ChallengeStep { project, id, browser, now } = self.0;
@@ -67,6 +71,10 @@ pub struct CollectPhone {
 impl Operation for CollectPhone {
     type Out = StepOutcome;
 
+    fn project(&self) -> [u8; 16] {
+        self.step.project.to_bytes()
+    }
+
     async fn run<T: Tx>(&self, tx: &T) -> Result<StepOutcome, StoreError> {
         let ChallengeStep { project, id, browser, now } = self.step;
         take(tx, (project, id, now), |challenge| challenge.collect_phone(&browser, self.phone.clone(), now)).await
@@ -80,10 +88,14 @@ pub struct SkipChallenge(pub ChallengeStep);
 impl Operation for SkipChallenge {
     type Out = StepOutcome;
 
+    fn project(&self) -> [u8; 16] {
+        self.0.project.to_bytes()
+    }
+
     async fn run<T: Tx>(&self, tx: &T) -> Result<StepOutcome, StoreError> {
         let ChallengeStep { project, id, browser, now } = self.0;
         let key = project.to_bytes();
-        let user_id = row::challenge::read(tx, &key, id, now).await?.and_then(|challenge| challenge.user_id);
+        let user_id = row::challenge::hold(tx, &key, id, now).await?.and_then(|challenge| challenge.user_id);
         let user = match user_id {
             Some(user_id) => row::user::by_id(tx, &key, user_id).await?,
             None => None,
@@ -113,6 +125,10 @@ pub struct ReportChallenge {
 impl Operation for ReportChallenge {
     type Out = StepOutcome;
 
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
     async fn run<T: Tx>(&self, tx: &T) -> Result<StepOutcome, StoreError> {
         let Self { project, id, now } = *self;
         let outcome = take(tx, (project, id, now), |challenge| challenge.report(now)).await?;
@@ -121,6 +137,7 @@ impl Operation for ReportChallenge {
         };
         let project = project.to_bytes();
         if let Some(stored) = row::evaluation::read(tx, &project, challenge.evaluation_id).await? {
+            distrust(tx, &project, &stored).await?;
             row::evaluation::label(
                 tx,
                 &project,
@@ -128,7 +145,6 @@ impl Operation for ReportChallenge {
                 ("fraud", Some("reported from the message")),
                 now,
             );
-            distrust(tx, &project, &stored);
         }
         Ok(outcome)
     }
@@ -151,6 +167,10 @@ pub struct HearDelivery {
 
 impl Operation for HearDelivery {
     type Out = StepOutcome;
+
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<StepOutcome, StoreError> {
         let Self { project, id, send, delivery, now } = *self;

@@ -1,0 +1,280 @@
+//! A worker: one connection, and the operations that it runs there, one transaction after the other.
+//!
+//! What waits and may share runs in one transaction: its commit, which on a replicated database costs a round trip to
+//! another machine, is paid once. If one of them fails, each is run again alone, as on SQLite.
+//!
+//! A transaction that lost its connection before `COMMIT` was sent did nothing: it is run again. One that lost it
+//! afterwards may have done everything: it is looked up by the name that it wrote, and only if that is not there, and can
+//! no longer come, is it run again. Nothing is guessed.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::{sleep, timeout},
+};
+
+use super::{
+    address::Address,
+    connection::{Connection, Text},
+    fault::Fault,
+    session::{Purpose, Session},
+};
+use crate::{
+    Operation, StoreError,
+    job::{Answer, Waiting},
+    tx::{Keys, Owned},
+};
+
+/// Operations in one transaction at most. Each holds its keys until all are done: few enough that nobody waits long and
+/// the server's table of locks has room for many nodes.
+const BATCH: usize = 32;
+
+/// Between two tries to connect or to settle.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Between two tries of a transaction that was in another's way; grows with each.
+const BACK_OFF: Duration = Duration::from_millis(2);
+
+/// An operation that can be run here.
+pub(super) trait Work: Answer {
+    /// Runs it and keeps its answer.
+    fn run<'a>(&'a mut self, session: &'a Session<'_>) -> BoxFuture<'a, Result<(), Fault>>;
+    /// Whether it may share a transaction.
+    fn shares(&self) -> bool;
+    /// What it must have to itself.
+    fn keys(&self, keys: &mut Keys);
+    /// Its project.
+    fn project(&self) -> [u8; 16];
+}
+
+pub(super) type Job = Box<dyn Work>;
+
+impl<O: Operation> Work for Waiting<O> {
+    fn run<'a>(&'a mut self, session: &'a Session<'_>) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async {
+            self.kept = None;
+            self.kept = Some(session.attempt(&self.op).await?);
+            Ok(())
+        })
+    }
+
+    fn shares(&self) -> bool {
+        O::SHARES
+    }
+
+    fn keys(&self, keys: &mut Keys) {
+        self.op.keys(keys);
+    }
+
+    fn project(&self) -> [u8; 16] {
+        self.op.project()
+    }
+}
+
+/// The project under which a transaction is named.
+fn project_of(jobs: &[Job]) -> [u8; 16] {
+    jobs.first().map_or([0; 16], |job| job.project())
+}
+
+/// What all workers of a store share.
+pub(super) struct Worker {
+    pub(super) purpose: Purpose,
+    pub(super) address: Arc<Address>,
+    pub(super) queue: Arc<Mutex<mpsc::Receiver<Job>>>,
+    /// How long one transaction may take, and how long trying again may.
+    pub(super) patience: Duration,
+    pub(super) unprepared: Arc<AtomicBool>,
+    pub(super) connection: Option<Connection>,
+    /// Transactions since markers were last cleared.
+    pub(super) since_cleared: u32,
+}
+
+impl Worker {
+    /// Runs what comes until nobody can send any more and the queue is empty.
+    pub(super) async fn work(mut self) {
+        loop {
+            let mut waiting = Vec::new();
+            let most = if self.purpose == Purpose::Read { 1 } else { BATCH };
+            if self.queue.lock().await.recv_many(&mut waiting, most).await == 0 {
+                return;
+            }
+            // Whoever hung up before their turn is not worked for.
+            waiting.retain(|job| job.is_wanted());
+            let (shared, alone): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|job| job.shares());
+            if shared.len() > 1 {
+                self.together(shared).await;
+            } else {
+                self.apart(shared.into()).await;
+            }
+            self.apart(alone.into()).await;
+        }
+    }
+
+    /// Runs jobs in one transaction; if anything goes wrong, each in its own.
+    async fn together(&mut self, mut jobs: Vec<Job>) {
+        match self.transaction(&mut jobs).await {
+            Ok(()) => jobs.into_iter().for_each(Answer::tell),
+            Err((Fault::Unknown(what), name)) => match self.was_committed(project_of(&jobs), &name, &what).await {
+                Ok(true) => jobs.into_iter().for_each(Answer::tell),
+                Ok(false) => self.apart(jobs.into()).await,
+                Err(error) => jobs.into_iter().for_each(|job| job.fail(error.clone())),
+            },
+            Err(_) => self.apart(jobs.into()).await,
+        }
+    }
+
+    /// Runs each job in a transaction of its own, again and again while that can help and somebody waits.
+    async fn apart(&mut self, jobs: VecDeque<Job>) {
+        for job in jobs {
+            let mut one = vec![job];
+            let result = self.alone(&mut one).await;
+            for job in one {
+                match &result {
+                    Ok(()) => job.tell(),
+                    Err(error) => job.fail(error.clone()),
+                }
+            }
+        }
+    }
+
+    async fn alone(&mut self, one: &mut [Job]) -> Result<(), StoreError> {
+        let started = Instant::now();
+        let mut pause = BACK_OFF;
+        loop {
+            let (fault, name) = match self.transaction(one).await {
+                Ok(()) => return Ok(()),
+                Err(failed) => failed,
+            };
+            if let Fault::Unknown(what) = &fault
+                && self.was_committed(project_of(one), &name, what).await?
+            {
+                return Ok(());
+            }
+            let hopeless = matches!(fault, Fault::Operation(_));
+            if hopeless || started.elapsed() >= self.patience || !one.iter().all(|job| job.is_wanted()) {
+                let error = fault.into_error();
+                tracing::error!(%error, "an operation failed");
+                return Err(error);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(RETRY);
+        }
+    }
+
+    /// Runs jobs in one transaction. After an error none of them was done, unless it is [`Fault::Unknown`]; with it
+    /// comes the transaction's name.
+    async fn transaction(&mut self, jobs: &mut [Job]) -> Result<(), (Fault, Vec<u8>)> {
+        let (purpose, patience) = (self.purpose, self.patience);
+        let connection = self.connected().await.map_err(|fault| (fault, Vec::new()))?;
+        let name = connection.name_a_transaction();
+        let project = project_of(jobs);
+        let mut keys = Keys::default();
+        if purpose == Purpose::Write {
+            jobs.iter().for_each(|job| job.keys(&mut keys));
+        }
+        let session = Session::new(connection, purpose, &keys, patience);
+        let running = async {
+            for job in jobs.iter_mut() {
+                job.run(&session).await?;
+            }
+            session.commit(project, &name).await
+        };
+        let result = timeout(patience, running).await.unwrap_or_else(|_| {
+            let what = "the database did not answer in time".to_owned();
+            Err(if session.is_committing() { Fault::Unknown(what) } else { Fault::Connection(what) })
+        });
+        match &result {
+            Ok(()) => {}
+            Err(Fault::Connection(_) | Fault::Unknown(_)) => self.connection = None,
+            Err(fault) => {
+                if matches!(fault, Fault::Unprepared) {
+                    connection.stop_preparing();
+                }
+                if !timeout(patience, session.rollback()).await.unwrap_or(false) {
+                    self.connection = None;
+                }
+            }
+        }
+        if result.is_ok() && purpose == Purpose::Write {
+            self.clear_names(project).await;
+        }
+        result.map_err(|fault| (fault, name))
+    }
+
+    /// The connection, opened if there is none that works.
+    async fn connected(&mut self) -> Result<&Connection, Fault> {
+        let kept = self.connection.take().filter(|connection| !connection.is_closed());
+        let connection = match kept {
+            Some(connection) => connection,
+            None => timeout(self.patience, Connection::open(&self.address, Arc::clone(&self.unprepared)))
+                .await
+                .unwrap_or_else(|_| Err(Fault::Connection("connecting took too long".to_owned())))
+                // Whatever stands in the way of a connection may be gone in a moment.
+                .map_err(|fault| Fault::Connection(fault.into_error().to_string()))?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Whether the transaction of that name was committed. Asking writes the name: if it could be written, the
+    /// transaction was not committed and, whatever still runs on the lost connection, can't be any more.
+    async fn was_committed(&mut self, project: [u8; 16], name: &[u8], what: &str) -> Result<bool, StoreError> {
+        let started = Instant::now();
+        loop {
+            match self.settle(project, name).await {
+                Ok(committed) => return Ok(committed),
+                Err(_) if started.elapsed() < self.patience => sleep(RETRY).await,
+                Err(fault) => {
+                    tracing::error!(error = %fault.into_error(), "whether a transaction was committed can't be learnt");
+                    return Err(Fault::Unknown(what.to_owned()).into_error());
+                }
+            }
+        }
+    }
+
+    async fn settle(&mut self, project: [u8; 16], name: &[u8]) -> Result<bool, Fault> {
+        const SETTLE: Text =
+            Text::own("INSERT INTO transactions (project_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        let patience = self.patience;
+        let connection = self.connected().await?;
+        let asking = async {
+            let params = [Owned::Bytes(project.to_vec()), Owned::Bytes(name.to_vec())];
+            let statement = connection.prepare(SETTLE).await?;
+            connection.execute(&statement, &params).await
+        };
+        let answer = timeout(patience, asking).await;
+        let answer = answer.unwrap_or_else(|_| Err(Fault::Connection("the database did not answer".to_owned())));
+        if answer.is_err() {
+            self.connection = None;
+        }
+        Ok(answer? == 0)
+    }
+
+    /// Forgets names that nobody can still ask for, now and then.
+    async fn clear_names(&mut self, project: [u8; 16]) {
+        const EVERY: u32 = 1_000;
+        const KEPT_MS: i64 = 3_600_000;
+        const CLEAR: Text = Text::own("DELETE FROM transactions WHERE project_id = $1 AND name < $2");
+        self.since_cleared += 1;
+        if self.since_cleared < EVERY {
+            return;
+        }
+        self.since_cleared = 0;
+        let patience = self.patience;
+        let Ok(connection) = self.connected().await else { return };
+        let before = connection.server_time().saturating_sub(KEPT_MS).to_be_bytes();
+        let clearing = async {
+            let statement = connection.prepare(CLEAR).await?;
+            connection.execute(&statement, &[Owned::Bytes(project.to_vec()), Owned::Bytes(before.to_vec())]).await
+        };
+        if !matches!(timeout(patience, clearing).await, Ok(Ok(_))) {
+            // The next transaction finds out on a new connection what is wrong.
+            self.connection = None;
+        }
+    }
+}
