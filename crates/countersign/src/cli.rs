@@ -92,6 +92,9 @@ pub struct DemoOptions {
     /// The server's port; the shop and the inbox take the next two. 0 picks free ones.
     #[arg(long, default_value_t = 8095)]
     pub port: u16,
+    /// A database to use instead of a SQLite file: `postgres://user:password@host:5432/database`.
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
     /// The folder for the demo's data; a temporary one when left out.
     #[arg(long)]
     pub data: Option<PathBuf>,

@@ -17,7 +17,7 @@ use crate::{
 pub async fn apply(config: &ConfigSource, options: &ApplyOptions) -> Result<(), String> {
     let config = config.load()?;
     let sources = options.files.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
-    let store = open_store(&config).map_err(|error| error.to_string())?;
+    let store = open_store(&config).await.map_err(|error| error.to_string())?;
     let how = Options { dry_run: options.dry_run, prune: options.prune };
     let report = apply::apply(&store, &sources, how, Clock::System.now(), &Rng::System).await;
     store.close().await;
@@ -43,7 +43,7 @@ pub async fn keys(config: &ConfigSource, command: KeysCommand) -> Result<(), Str
             };
             let parse = |text: &String| Origin::parse(text).map_err(|error| format!("{text}: {error}"));
             let origins = origins.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-            let store = open_store(&config.load()?).map_err(|error| error.to_string())?;
+            let store = open_store(&config.load()?).await.map_err(|error| error.to_string())?;
             let (now, rng) = (Clock::System.now(), Rng::System);
             let made = keys::create(&store, (&project, &name), environment, origins, (now, &rng)).await;
             store.close().await;

@@ -22,7 +22,7 @@ use std::{
 use tempfile::TempDir;
 
 /// How long a cluster may take to start, to stop or to take over.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Between two looks at what has no event.
 const LOOK: Duration = Duration::from_millis(20);

@@ -31,8 +31,8 @@ pub struct Config {
     pub public_url: Url,
     /// The folder of the database and the server key.
     pub data_dir: PathBuf,
-    /// The database.
-    pub database: String,
+    /// The database; its URL may hold a password.
+    pub database: SecretString,
     /// The server key, in base64; empty for the one in `data_dir`.
     pub server_key: SecretString,
     /// Networks whose `X-Forwarded-For` is believed.
@@ -47,6 +47,15 @@ pub struct Config {
     /// How text messages leave.
     #[serde(default)]
     pub sms: Option<SmsConfig>,
+}
+
+/// Which database the settings name.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL URL.
+    Postgres(SecretString),
 }
 
 /// What is logged, and how.
@@ -129,17 +138,23 @@ impl Config {
                 "must be an origin, without a path: challenge pages live at its root",
             ));
         }
-        self.database_file()?;
+        self.database()?;
         Ok(())
     }
 
-    /// The database file.
-    pub fn database_file(&self) -> Result<PathBuf, ConfigError> {
-        match self.database.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => Ok(self.data_dir.join(path)),
-            _ => {
-                Err(ConfigError::new("database", "must be `sqlite:` and a file name, such as `sqlite:countersign.db`"))
+    /// Which database.
+    pub fn database(&self) -> Result<Database, ConfigError> {
+        let named = self.database.expose_secret();
+        match named.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Ok(Database::Sqlite(self.data_dir.join(path))),
+            None if named.starts_with("postgres://") || named.starts_with("postgresql://") => {
+                Ok(Database::Postgres(self.database.clone()))
             }
+            _ => Err(ConfigError::new(
+                "database",
+                "must be `sqlite:` and a file name, such as `sqlite:countersign.db`, or an address, such as \
+                 `postgres://user:password@host:5432/countersign`",
+            )),
         }
     }
 

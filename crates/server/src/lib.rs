@@ -31,15 +31,16 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use countersign_store::{OpenError, SqliteOptions, Store, StoreError};
+use countersign_store::{OpenError, PostgresOptions, SqliteOptions, Store, StoreError};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, timeout::TimeoutLayer};
 
 use api::problem::{self, Problem};
-use config::{Config, ConfigError};
+use config::{Config, ConfigError, Database};
 use context::{Clock, Ctx, Inner, Rng};
 use courier::Courier;
 use projects::Projects;
+use secrecy::ExposeSecret;
 use secret::{KeyError, ServerKey};
 use texts::{Texts, TextsError};
 
@@ -85,7 +86,7 @@ pub struct Server {
 impl Server {
     /// Opens the store and prepares everything else.
     pub async fn open(config: Config, clock: Clock, rng: Rng) -> Result<Self, StartError> {
-        let store = open_store(&config)?;
+        let store = open_store(&config).await?;
         Self::with_store(config, store, clock, rng).await
     }
 
@@ -173,9 +174,11 @@ impl Server {
 }
 
 /// Opens the store that the settings name.
-pub fn open_store(config: &Config) -> Result<Store, StartError> {
-    let file = config.database_file()?;
-    Ok(Store::open(&file, SqliteOptions::default())?)
+pub async fn open_store(config: &Config) -> Result<Store, StartError> {
+    Ok(match config.database()? {
+        Database::Sqlite(file) => Store::open(&file, SqliteOptions::default())?,
+        Database::Postgres(url) => Store::connect(url.expose_secret(), PostgresOptions::default()).await?,
+    })
 }
 
 /// Notices configuration that was changed elsewhere.

@@ -19,8 +19,8 @@ pub enum Value<'a> {
 
 impl Value<'_> {
     /// The same value, kept.
-    pub(crate) fn to_owned(&self) -> Owned {
-        match *self {
+    pub(crate) fn kept(self) -> Owned {
+        match self {
             Self::Int(value) => Owned::Int(value),
             Self::Text(text) => Owned::Text(text.to_owned()),
             Self::Bytes(bytes) => Owned::Bytes(bytes.to_vec()),

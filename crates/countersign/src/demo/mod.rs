@@ -41,7 +41,7 @@ pub async fn run(options: DemoOptions) -> Result<(), String> {
         (url_of(&listeners.server)?, url_of(&listeners.shop)?, url_of(&listeners.inbox)?);
     let rng = Rng::System;
     let hook_secret = format!("whsec_{}", STANDARD.encode(rng.bytes::<32>()));
-    let config = settings(&listeners, &data.path, &hook_secret)?;
+    let config = settings(&listeners, &data.path, options.database.as_deref(), &hook_secret)?;
     log(&config)?;
     telemetry::metrics();
     let server = Server::open(config, Clock::System, rng.clone()).await.map_err(|error| error.to_string())?;
@@ -115,13 +115,14 @@ fn url_of(listener: &TcpListener) -> Result<String, String> {
 }
 
 /// The demo's settings: what an operator would write, with the inbox as mail server and SMS gateway.
-fn settings(listeners: &Listeners, data: &Path, hook_secret: &str) -> Result<Config, String> {
+fn settings(listeners: &Listeners, data: &Path, database: Option<&str>, hook_secret: &str) -> Result<Config, String> {
     let address = |listener: &TcpListener| listener.local_addr().map_err(|error| error.to_string());
     let (server, smtp, inbox) = (address(&listeners.server)?, address(&listeners.smtp)?, address(&listeners.inbox)?);
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let database = database.map_or_else(String::new, |url| format!("database = {}\n", quoted(url)));
     let text = format!(
         "listen = \"{server}\"\npublic_url = \"http://{server}\"\ndata_dir = {}\nlog.level = \"warn\"\n\
-         [mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Lamplight <no-reply@lamplight.example>\"\n\
+{database}[mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Lamplight <no-reply@lamplight.example>\"\n\
          [sms]\nprovider = \"hook\"\nurl = \"http://{inbox}/sms\"\nsecret = \"{hook_secret}\"\nallow_private_addresses = true\n",
         quoted(&data.display().to_string()),
     );

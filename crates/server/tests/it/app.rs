@@ -3,10 +3,14 @@
 
 use std::{
     net::SocketAddr,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+use countersign_postgres_cluster::Cluster;
 use countersign_server::{
     Server,
     config::Config,
@@ -42,6 +46,21 @@ pub struct Options {
     pub no_proxy: bool,
 }
 
+/// Names the database to run all tests on; SQLite where it is not set.
+const DATABASE: &str = "COUNTERSIGN_TEST_DATABASE";
+
+/// The setting of a new, empty database, and what it lives in.
+fn database() -> (String, Option<Arc<Cluster>>) {
+    match std::env::var_os(DATABASE) {
+        None => (String::new(), None),
+        Some(kind) => {
+            assert_eq!(kind, "postgres", "{DATABASE} must be postgres, or not set");
+            let cluster = Cluster::shared().unwrap();
+            (format!("database = \"{}\"\n", cluster.database().unwrap()), Some(cluster))
+        }
+    }
+}
+
 /// A running server with everything around it.
 #[derive(Debug)]
 pub struct TestApp {
@@ -53,6 +72,7 @@ pub struct TestApp {
     pub other: Seeded,
     pub ctx: Ctx,
     pub data: TempDir,
+    _cluster: Option<Arc<Cluster>>,
     may_leave_messages: AtomicBool,
     stop: Option<oneshot::Sender<()>>,
     tasks: JoinSet<()>,
@@ -82,9 +102,10 @@ impl TestApp {
         };
         let gateway = receive_sms(sms.clone(), clock.clone(), &mut tasks).await;
         let trusted = if options.no_proxy { "" } else { "\"127.0.0.1/32\"" };
+        let (database, cluster) = database();
         let settings = format!(
             "listen = \"{address}\"\npublic_url = \"http://{address}\"\ndata_dir = \"{}\"\ntrusted_proxies = [{trusted}]\n\
-             shutdown_seconds = 1\n\
+             shutdown_seconds = 1\n{database}\
              [mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Shop <no-reply@shop.example>\"\ntimeout_seconds = 2\n\
              [sms]\nprovider = \"hook\"\nurl = \"http://{gateway}/sms\"\nsecret = \"{HOOK_SECRET}\"\n\
              allow_private_addresses = true\ntimeout_seconds = 2\n",
@@ -107,7 +128,20 @@ impl TestApp {
             server.serve(listener, stopped).await.unwrap();
         });
         let may_leave_messages = AtomicBool::new(false);
-        Self { address, clock, mail, sms, project, other, ctx, data, may_leave_messages, stop: Some(stop), tasks }
+        Self {
+            address,
+            clock,
+            mail,
+            sms,
+            project,
+            other,
+            ctx,
+            data,
+            _cluster: cluster,
+            may_leave_messages,
+            stop: Some(stop),
+            tasks,
+        }
     }
 
     /// A browser with an address, a machine and cookies of its own.

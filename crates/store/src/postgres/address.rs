@@ -113,20 +113,15 @@ fn is_local(host: &Host) -> bool {
 
 fn tls(roots: Option<&PathBuf>) -> Result<MakeRustlsConnect, String> {
     let mut store = RootCertStore::empty();
-    match roots {
-        Some(path) => {
-            let unreadable =
-                |error: &dyn fmt::Display| format!("sslrootcert {} can't be read: {error}", path.display());
-            let found = rustls::pki_types::CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))?;
-            for certificate in found {
-                let certificate = certificate.map_err(|error| unreadable(&error))?;
-                store.add(certificate).map_err(|error| unreadable(&error))?;
-            }
+    if let Some(path) = roots {
+        let unreadable = |error: &dyn fmt::Display| format!("sslrootcert {} can't be read: {error}", path.display());
+        let found = rustls::pki_types::CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))?;
+        for certificate in found {
+            let certificate = certificate.map_err(|error| unreadable(&error))?;
+            store.add(certificate).map_err(|error| unreadable(&error))?;
         }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            store.add_parsable_certificates(found.certs);
-        }
+    } else {
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

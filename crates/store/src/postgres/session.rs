@@ -238,7 +238,7 @@ impl<'c> Session<'c> {
     }
 
     async fn query(&self, text: Text, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        let params: Vec<Owned> = params.iter().map(Value::to_owned).collect();
+        let params: Vec<Owned> = params.iter().map(|value| value.kept()).collect();
         self.statement(text, |connection, ready| async move { connection.query(&ready, &params).await }).await
     }
 
@@ -268,7 +268,7 @@ impl<'c> Tx for Session<'c> {
 
     async fn claim(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<u64, StoreError> {
         self.may_write()?;
-        let params: Vec<Owned> = params.iter().map(Value::to_owned).collect();
+        let params: Vec<Owned> = params.iter().map(|value| value.kept()).collect();
         let run = |connection: &'c Connection, ready| async move { connection.execute(&ready, &params).await };
         self.statement(Text::plain(sql), run).await
     }
@@ -276,7 +276,7 @@ impl<'c> Tx for Session<'c> {
     fn write(&self, sql: &'static Sql, params: &[Value<'_>]) {
         // The session remembers the refusal, which then fails the operation.
         if self.may_write().is_ok() {
-            let params = params.iter().map(Value::to_owned).collect();
+            let params = params.iter().map(|value| value.kept()).collect();
             self.lock().queue.push(Queued::Statement(Text::plain(sql), params));
         }
     }

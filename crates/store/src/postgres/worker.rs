@@ -176,7 +176,9 @@ impl Worker {
         let project = project_of(jobs);
         let mut keys = Keys::default();
         if purpose == Purpose::Write {
-            jobs.iter().for_each(|job| job.keys(&mut keys));
+            for job in jobs.iter() {
+                job.keys(&mut keys);
+            }
         }
         let session = Session::new(connection, purpose, &keys, patience);
         let running = async {

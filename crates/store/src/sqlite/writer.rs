@@ -57,7 +57,7 @@ fn commit(session: &Session, batch: &mut Vec<Job>) {
         return apart(session, batch, &error);
     }
     match session.commit() {
-        Ok(()) => batch.drain(..).for_each(|job| job.tell()),
+        Ok(()) => batch.drain(..).for_each(Answer::tell),
         // The disk is at fault and none of the operations: nobody is told that theirs was done.
         Err(error) => batch.drain(..).for_each(|job| job.fail(error.clone())),
     }
