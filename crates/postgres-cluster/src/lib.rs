@@ -142,6 +142,12 @@ impl Cluster {
         Ok(output.trim_end().to_owned())
     }
 
+    /// Everything that a database holds, as SQL; bytes as they are, as far as they can be read.
+    pub fn dump(&self, url: &str) -> io::Result<String> {
+        let mut dump = self.command("pg_dump");
+        succeed(dump.env("PGOPTIONS", "-c bytea_output=escape").args(["--data-only", "--dbname", url]))
+    }
+
     /// The process id of the server.
     pub fn process(&self) -> io::Result<u32> {
         let text = fs::read_to_string(self.data().join("postmaster.pid"))?;

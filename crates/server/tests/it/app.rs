@@ -50,13 +50,14 @@ pub struct Options {
 const DATABASE: &str = "COUNTERSIGN_TEST_DATABASE";
 
 /// The setting of a new, empty database, and what it lives in.
-fn database() -> (String, Option<Arc<Cluster>>) {
+fn database() -> (String, Option<(Arc<Cluster>, String)>) {
     match std::env::var_os(DATABASE) {
         None => (String::new(), None),
         Some(kind) => {
             assert_eq!(kind, "postgres", "{DATABASE} must be postgres, or not set");
             let cluster = Cluster::shared().unwrap();
-            (format!("database = \"{}\"\n", cluster.database().unwrap()), Some(cluster))
+            let url = cluster.database().unwrap();
+            (format!("database = \"{url}\"\n"), Some((cluster, url)))
         }
     }
 }
@@ -72,7 +73,7 @@ pub struct TestApp {
     pub other: Seeded,
     pub ctx: Ctx,
     pub data: TempDir,
-    _cluster: Option<Arc<Cluster>>,
+    postgres: Option<(Arc<Cluster>, String)>,
     may_leave_messages: AtomicBool,
     stop: Option<oneshot::Sender<()>>,
     tasks: JoinSet<()>,
@@ -102,7 +103,7 @@ impl TestApp {
         };
         let gateway = receive_sms(sms.clone(), clock.clone(), &mut tasks).await;
         let trusted = if options.no_proxy { "" } else { "\"127.0.0.1/32\"" };
-        let (database, cluster) = database();
+        let (database, postgres) = database();
         let settings = format!(
             "listen = \"{address}\"\npublic_url = \"http://{address}\"\ndata_dir = \"{}\"\ntrusted_proxies = [{trusted}]\n\
              shutdown_seconds = 1\n{database}\
@@ -137,11 +138,21 @@ impl TestApp {
             other,
             ctx,
             data,
-            _cluster: cluster,
+            postgres,
             may_leave_messages,
             stop: Some(stop),
             tasks,
         }
+    }
+
+    /// Everything that is kept: the files of the data folder, SQLite's among them, and what PostgreSQL holds.
+    pub fn kept(&self) -> Vec<u8> {
+        let entries = std::fs::read_dir(self.data.path()).unwrap();
+        let mut kept: Vec<u8> = entries.flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+        if let Some((cluster, url)) = &self.postgres {
+            kept.extend(cluster.dump(url).unwrap().into_bytes());
+        }
+        kept
     }
 
     /// A browser with an address, a machine and cookies of its own.

@@ -216,7 +216,7 @@ async fn neither_the_database_nor_the_log_holds_a_code_or_an_address_to_be_read(
     let told = browser.evaluate("vault", json!({"user": "ada", "email": "ada.lovelace@example.com"})).await;
     browser.ask_for_code(&told, "email").await;
     tokio::time::timeout(PATIENCE, hanging.accept()).await.unwrap().unwrap();
-    let waiting = files(&app);
+    let waiting = app.kept();
     drop(hanging);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let (inbox, mut tasks) = (Inbox::default(), JoinSet::new());
@@ -229,20 +229,14 @@ async fn neither_the_database_nor_the_log_holds_a_code_or_an_address_to_be_read(
     browser.try_code(&told, &code).await;
 
     let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-    assert!(holds(&waiting, &told.challenge()[4..]) || holds(&waiting, "ada.lovelace"), "the right files were read");
+    assert!(holds(&waiting, &told.challenge()[4..]) || holds(&waiting, "ada.lovelace"), "the right data was read");
     assert!(!holds(&waiting, &code), "while it waits");
-    assert!(!holds(&files(&app), &code), "after it was used");
+    assert!(!holds(&app.kept(), &code), "after it was used");
     let lines = log.0.lock().unwrap().clone();
     assert!(holds(&lines, "tried again"), "the log was caught");
     for private in [code.as_str(), "ada.lovelace", &app.project.development.secret, &told.device_token] {
         assert!(!holds(&lines, private), "{private} in the log");
     }
-}
-
-/// Everything in the data folder: the database, its log and its index.
-fn files(app: &TestApp) -> Vec<u8> {
-    let entries = std::fs::read_dir(app.data.path()).unwrap();
-    entries.flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,7 +246,7 @@ async fn no_secret_and_no_token_stands_in_the_database() {
     let told = browser.log_in("ada").await;
     let page = browser.open(&told.page()).await;
     let cookie = page.answer.header("set-cookie").unwrap().split(['=', ';']).nth(1).unwrap().to_owned();
-    let bytes = files(&app);
+    let bytes = app.kept();
     for secret in [&app.project.development.secret, &app.project.production.secret, &cookie, &page.csrf()] {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
     }
