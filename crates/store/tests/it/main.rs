@@ -1,6 +1,6 @@
 //! The store as its callers live it: on a real file, with real threads, processes and kills.
 //!
-//! `contract` holds what every database must keep; the other files, what is SQLite's own.
+//! `contract` and `product` hold what every database must keep; the other files, what is SQLite's or PostgreSQL's own.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test that calls it")]
 
@@ -8,6 +8,7 @@ mod contract;
 mod crash;
 mod operation;
 mod opening;
+mod postgres;
 mod processes;
 mod product;
 mod sqlite;

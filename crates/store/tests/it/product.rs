@@ -24,16 +24,16 @@ use countersign_store::{
 };
 use futures_util::future::join_all;
 
-const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_000);
+pub const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_000);
 const BROWSER: [u8; 32] = [7; 32];
 
-fn random(n: u64) -> [u8; 10] {
+pub fn random(n: u64) -> [u8; 10] {
     let mut bytes = [0; 10];
     bytes[2..].copy_from_slice(&n.to_be_bytes());
     bytes
 }
 
-fn moment(n: u64) -> Moment {
+pub fn moment(n: u64) -> Moment {
     let ms = NOW.millis();
     Moment {
         now: NOW,
@@ -44,7 +44,7 @@ fn moment(n: u64) -> Moment {
     }
 }
 
-fn project(policies: &str) -> Arc<Project> {
+pub fn project(policies: &str) -> Arc<Project> {
     let policies: Vec<Policy> = serde_json::from_str(policies).unwrap();
     let policies: Vec<_> =
         policies.into_iter().enumerate().map(|(i, p)| (PolicyId::new(1, random(i as u64)), p)).collect();
@@ -63,7 +63,7 @@ fn project(policies: &str) -> Arc<Project> {
     })
 }
 
-fn signals(action: &str, user: &str, browser: u64) -> Signals {
+pub fn signals(action: &str, user: &str, browser: u64) -> Signals {
     Signals {
         action: ActionName::parse(action).unwrap(),
         user: Some(ExternalId::parse(user).unwrap()),
@@ -83,7 +83,7 @@ fn signals(action: &str, user: &str, browser: u64) -> Signals {
     }
 }
 
-async fn evaluate(store: &Store, project: &Arc<Project>, signals: Signals, n: u64) -> Evaluated {
+pub async fn evaluate(store: &Store, project: &Arc<Project>, signals: Signals, n: u64) -> Evaluated {
     let op =
         Evaluate { project: Arc::clone(project), environment: Environment::Development, signals, moment: moment(n) };
     store.run(op).await.unwrap()
@@ -101,9 +101,9 @@ async fn on_every_database<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
     store.close().await;
 }
 
-const CAP: &str =
+pub const CAP: &str =
     r#"[{"name":"cap","environment":"development","actions":["access"],"when":"device_count > 3","then":"deny"}]"#;
-const CHALLENGE: &str = r#"[{"name":"challenge","environment":"development","then":{"verdict":"challenge","challenge_config":"email","type":"account_takeover"}}]"#;
+pub const CHALLENGE: &str = r#"[{"name":"challenge","environment":"development","then":{"verdict":"challenge","challenge_config":"email","type":"account_takeover"}}]"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_statement_is_understood_and_numbered_in_order() {

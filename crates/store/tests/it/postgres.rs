@@ -1,0 +1,346 @@
+//! What is PostgreSQL's own: several nodes on one database, and a database that dies, stalls, refuses or is the wrong one.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use countersign_engine::{config::Project, consume::Expect, id::EvaluationId};
+use countersign_postgres_cluster::{Cluster, Durability};
+use countersign_store::{
+    Keys, OpenError, Operation, POSTGRES_MIGRATIONS, PostgresOptions, Store, StoreError, Tx,
+    op::{Consume, ConsumeOutcome, Evaluate, EvaluationById},
+};
+use futures_util::{StreamExt, future::join_all, stream};
+
+use crate::{
+    operation::{Contents, Hold, POSTGRES_SCHEMA, Put},
+    product::{NOW, moment, project, signals},
+};
+
+/// How long the nodes may take to find the new primary.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+async fn node(url: &str) -> Store {
+    Store::connect(url, PostgresOptions::default()).await.unwrap()
+}
+
+/// Asks until there is an answer: what a site's server does when it is told to come back later. The operation is the
+/// same each time, ids and idempotency key included.
+async fn until_answered<T>(mut ask: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
+    let started = Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(StoreError::Unavailable(_) | StoreError::Busy) if started.elapsed() < PATIENCE => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+async fn make(node: &Store, project: &Arc<Project>, n: u64) -> EvaluationId {
+    let user = format!("user{}", n % 37);
+    let op = || Evaluate {
+        project: Arc::clone(project),
+        environment: countersign_engine::environment::Environment::Development,
+        signals: signals("login", &user, n % 101),
+        moment: moment(n),
+    };
+    until_answered(async || node.run(op()).await).await.evaluation.id
+}
+
+/// Whether this client is the one who claimed it.
+async fn claim(node: &Store, project: &Project, id: EvaluationId, client: u8) -> bool {
+    let op = || Consume {
+        project: project.id,
+        id,
+        expect: Expect::default(),
+        key: Some([client; 32]),
+        window_minutes: 60,
+        now: NOW,
+    };
+    match until_answered(async || node.run(op()).await).await {
+        ConsumeOutcome::Claimed(_) => true,
+        ConsumeOutcome::AlreadyConsumed(_) => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Makes `count` evaluations, each claimed by 30 clients that race over all nodes; calls `disturb` with the number of
+/// wins so far as they come. Answers the wins of each.
+async fn race(nodes: &[Store], project: &Arc<Project>, from: u64, count: u64, wins: &AtomicUsize) -> Vec<usize> {
+    let one = async |n: u64| {
+        let at = usize::try_from(n).unwrap();
+        let id = make(&nodes[at % nodes.len()], project, n).await;
+        let clients = (0..30_u8).map(|client| claim(&nodes[usize::from(client) % nodes.len()], project, id, client));
+        let won = join_all(clients).await.into_iter().filter(|won| *won).count();
+        wins.fetch_add(won, Ordering::Relaxed);
+        won
+    };
+    stream::iter(from..from + count).map(one).buffered(32).collect().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_thirty_who_race_over_three_nodes_one_wins_each_time() {
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    let nodes = join_all((0..3).map(|_| node(&url))).await;
+    let project = project("[]");
+    let wins = race(&nodes, &project, 0, 1_000, &AtomicUsize::new(0)).await;
+    assert_eq!(wins, vec![1; 1_000]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_primary_and_a_promoted_replica_lose_nothing_and_honour_nothing_twice() {
+    for round in 0..10 {
+        let primary = Cluster::start(Durability::Processes, &["synchronous_standby_names = 'second'"]).unwrap();
+        let replica = Cluster::replica(&primary, "second").unwrap();
+        primary.sql("postgres", "CREATE DATABASE shop").unwrap();
+        let url = format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/shop", primary.port(), replica.port());
+        let nodes = join_all((0..3).map(|_| node(&url))).await;
+        let (project, wins) = (project("[]"), AtomicUsize::new(0));
+        let disturb = async {
+            // In the thick of it, and each round elsewhere.
+            while wins.load(Ordering::Relaxed) < 10 + round * 7 {
+                tokio::task::yield_now().await;
+            }
+            tokio::task::block_in_place(|| {
+                primary.kill().unwrap();
+                replica.promote().unwrap();
+            });
+        };
+        let (won, ()) = tokio::join!(race(&nodes, &project, 0, 150, &wins), disturb);
+        assert_eq!(won, vec![1; 150], "round {round}");
+        // Every one that was acknowledged, and every claim, is on the new primary.
+        let ids = (0..150).map(|n| moment(n).evaluation_id);
+        for id in ids {
+            let found = nodes[0].read(EvaluationById { project: project.id, id, now: NOW }).await.unwrap();
+            assert!(found.is_some_and(|(stored, _)| stored.consumed_at.is_some()), "{id} in round {round}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_stalls_is_told_in_time_and_used_again_afterwards() {
+    let cluster = Cluster::start(Durability::Processes, &[]).unwrap();
+    let patience = Duration::from_millis(600);
+    let options = PostgresOptions { patience, ..PostgresOptions::default() };
+    let store = Store::connect_with(&cluster.url("postgres"), options, POSTGRES_SCHEMA).await.unwrap();
+    store.run(Put(0)).await.unwrap();
+    cluster.stall(true).unwrap();
+    let started = Instant::now();
+    let answers = join_all((1..50).map(|id| store.run(Put(id)))).await;
+    assert!(started.elapsed() < patience * 4, "{:?}", started.elapsed());
+    assert!(answers.iter().all(|answer| matches!(answer, Err(StoreError::Unavailable(_) | StoreError::Busy))));
+    assert!(matches!(store.read(Contents).await, Err(StoreError::Unavailable(_))));
+    cluster.stall(false).unwrap();
+    until_answered(async || store.run(Put(100)).await).await;
+    let (ids, total) = until_answered(async || store.read(Contents).await).await;
+    assert!(ids.contains(&0) && ids.contains(&100));
+    assert_eq!(i64::try_from(ids.len()).unwrap(), total, "whole operations only");
+}
+
+/// Stops in the middle of a transaction, the first time it runs: a node that is not heard of for a while.
+struct Stalls(Put, Hold);
+
+impl Operation for Stalls {
+    type Out = ();
+
+    fn keys(&self, keys: &mut Keys) {
+        self.0.keys(keys);
+    }
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<(), StoreError> {
+        self.0.run(tx).await?;
+        self.1.run(tx).await.map(drop)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stalls_with_keys_in_its_hands_stops_the_others_only_for_a_while() {
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    let options = PostgresOptions { patience: Duration::from_secs(1), ..PostgresOptions::default() };
+    let stalled = Store::connect_with(&url, options, POSTGRES_SCHEMA).await.unwrap();
+    let other = Store::connect_with(&url, PostgresOptions::default(), POSTGRES_SCHEMA).await.unwrap();
+    let (hold, begun, let_go) = Hold::new();
+    let others = async {
+        tokio::task::block_in_place(|| begun.recv().unwrap());
+        for id in 1..20 {
+            other.run(Put(id)).await.unwrap();
+        }
+        drop(let_go);
+    };
+    let (was_stalled, ()) = tokio::join!(stalled.run(Stalls(Put(0), hold)), others);
+    let (ids, total) = other.read(Contents).await.unwrap();
+    assert_eq!(i64::try_from(ids.len()).unwrap(), total);
+    assert_eq!(ids.contains(&0), was_stalled.is_ok(), "what it was told is what was done");
+    until_answered(async || stalled.run(Put(20)).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_database_is_found_again_by_itself() {
+    let cluster = Cluster::start(Durability::Processes, &[]).unwrap();
+    let store =
+        Store::connect_with(&cluster.url("postgres"), PostgresOptions::default(), POSTGRES_SCHEMA).await.unwrap();
+    for round in 0..5 {
+        let load = join_all((0..40).map(|id| {
+            let store = &store;
+            async move { until_answered(async || store.run(Put(round * 40 + id)).await).await }
+        }));
+        let restart = async {
+            tokio::task::block_in_place(|| {
+                cluster.kill().unwrap();
+                cluster.run().unwrap();
+            });
+        };
+        tokio::join!(load, restart);
+    }
+    let (ids, total) = store.read(Contents).await.unwrap();
+    assert_eq!((ids, total), ((0..200).collect(), 200), "each was done, and done once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asked_for_a_row_first_gets_it_and_nobody_waits_in_a_circle() {
+    // Each evaluation holds a user, an address, a fingerprint and a mail domain; they share them in every combination.
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    let nodes = join_all((0..2).map(|_| node(&url))).await;
+    let project = project("[]");
+    let started = Instant::now();
+    let all = (0..600).map(|n| make(&nodes[usize::try_from(n % 2).unwrap()], &project, n));
+    let ids: BTreeSet<_> = join_all(all).await.into_iter().collect();
+    assert_eq!(ids.len(), 600);
+    let deadlocks = cluster.sql("postgres", "SELECT sum(deadlocks) FROM pg_stat_database").unwrap();
+    assert_eq!(deadlocks, "0", "after {:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_visit_that_races_with_itself_makes_one_user() {
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    let nodes = join_all((0..3).map(|_| node(&url))).await;
+    let project = project("[]");
+    for round in 0..20_u64 {
+        let visit = |n: u64| {
+            let op = Evaluate {
+                project: Arc::clone(&project),
+                environment: countersign_engine::environment::Environment::Development,
+                signals: signals("login", &format!("new{round}"), n),
+                moment: moment(round * 100 + n),
+            };
+            nodes[usize::try_from(n % 3).unwrap()].run(op)
+        };
+        let done: Vec<_> = join_all((0..9).map(visit)).await.into_iter().map(Result::unwrap).collect();
+        let users: BTreeSet<_> = done.iter().map(|done| done.evaluation.user.as_ref().unwrap().id).collect();
+        let first = done.iter().filter(|done| done.evaluation.checks["is_new_user"] == true).count();
+        assert_eq!((users.len(), first), (1, 1), "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_at_once_make_one_schema() {
+    let cluster = Cluster::shared().unwrap();
+    for _ in 0..3 {
+        let url = cluster.database().unwrap();
+        let nodes = join_all((0..6).map(|_| Store::connect(&url, PostgresOptions::default()))).await;
+        assert!(nodes.iter().all(Result::is_ok), "{nodes:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_database_is_told_in_one_line_at_the_start() {
+    let cluster = Cluster::shared().unwrap();
+    let open = async |url: String| {
+        let options = PostgresOptions { patience: Duration::from_secs(2), ..PostgresOptions::default() };
+        let error = Store::connect(&url, options).await.unwrap_err();
+        let line = error.to_string();
+        assert!(!line.contains('\n') && !line.contains("s3cret"), "{line}");
+        (error, line)
+    };
+    let port = cluster.port();
+    let (_, line) = open(format!("postgres://postgres:s3cret@127.0.0.1:{port}/nowhere")).await;
+    assert!(line.contains("nowhere") && line.contains("does not exist"), "{line}");
+    let (_, line) = open(format!("postgres://nobody:s3cret@127.0.0.1:{port}/postgres")).await;
+    assert!(line.contains("nobody"), "{line}");
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (_, line) = open(format!("postgres://postgres:s3cret@127.0.0.1:{closed}/postgres")).await;
+    assert!(line.contains(&closed.to_string()) && line.contains("refused"), "{line}");
+    let (_, line) = open("postgres://postgres:s3cret@".to_owned()).await;
+    assert!(line.contains("must look like"), "{line}");
+    // Somebody who listens and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_, line) = open(format!("postgres://p:s3cret@{}/x", silent.local_addr().unwrap())).await;
+    assert!(line.contains("too long") || line.contains("timed out"), "{line}");
+
+    let url = cluster.database().unwrap();
+    let name = url.rsplit('/').next().unwrap();
+    cluster.sql(name, "CREATE TABLE recipes (name TEXT)").unwrap();
+    assert!(matches!(open(url).await.0, OpenError::Foreign { .. }));
+
+    let url = cluster.database().unwrap();
+    let name = url.rsplit('/').next().unwrap();
+    node(&url).await.close().await;
+    cluster.sql(name, "INSERT INTO schema_migrations VALUES (999, 'newer', 'x')").unwrap();
+    assert!(matches!(open(url.clone()).await.0, OpenError::Newer { found: 999, .. }));
+    cluster
+        .sql(name, "DELETE FROM schema_migrations WHERE number = 999; UPDATE schema_migrations SET checksum = 'x'")
+        .unwrap();
+    assert!(matches!(open(url).await.0, OpenError::Edited { number: 1, .. }));
+
+    let url = cluster.database().unwrap();
+    let name = url.rsplit('/').next().unwrap();
+    cluster
+        .sql(name, "DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        .unwrap();
+    let (_, line) = open(url.replace("postgres@", "guest:s3cret@")).await;
+    assert!(line.contains("permission denied"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_whose_caller_left_is_whole_or_not_there() {
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    let options = PostgresOptions { writers: 1, ..PostgresOptions::default() };
+    let store = Store::connect_with(&url, options, POSTGRES_SCHEMA).await.unwrap();
+    let (hold, begun, let_go) = Hold::new();
+    let leave = async {
+        tokio::task::block_in_place(|| begun.recv().unwrap());
+        for id in 0..50 {
+            let mut asked = Box::pin(store.run(Put(id)));
+            assert!(futures_util::poll!(&mut asked).is_pending());
+        }
+        drop(let_go);
+    };
+    tokio::join!(store.run(hold), leave).0.unwrap();
+    store.run(Put(50)).await.unwrap();
+    assert_eq!(store.read(Contents).await.unwrap(), (vec![50], 1));
+}
+
+/// The statements that don't name a project, each known: they find out which projects there are.
+const ACROSS_PROJECTS: usize = 1;
+
+#[test]
+fn every_statement_is_keyed_by_its_project() {
+    let keyed = |text: &str| {
+        let inserts = text.starts_with("INSERT INTO") && text.contains("(project_id, ");
+        inserts || text.contains("project_id = $")
+    };
+    let all: Vec<_> = countersign_store::op::statements().collect();
+    let loose: Vec<_> = all.iter().filter(|sql| !keyed(sql.postgres())).map(|sql| sql.postgres()).collect();
+    assert_eq!(loose.len(), ACROSS_PROJECTS, "{loose:#?}");
+    let different = all.iter().filter(|sql| sql.sqlite() != sql.postgres()).count();
+    assert!(different <= 2, "{different} statements differ between the databases");
+    let lines = POSTGRES_MIGRATIONS.iter().flat_map(|step| step.sql.lines());
+    let schema: String = lines.map(|line| line.split("--").next().unwrap()).collect();
+    for word in ["SERIAL", "SEQUENCE", "IDENTITY", "REFERENCES", "UNIQUE"] {
+        assert!(!schema.to_uppercase().contains(word), "{word}");
+    }
+    for key in schema.split("PRIMARY KEY (").skip(1) {
+        assert!(key.starts_with("project_id"), "{}", key.lines().next().unwrap());
+    }
+}
