@@ -74,9 +74,9 @@ async fn claim(node: &Store, project: &Project, id: EvaluationId, client: u8) ->
 /// wins so far as they come. Answers the wins of each.
 async fn race(nodes: &[Store], project: &Arc<Project>, from: u64, count: u64, wins: &AtomicUsize) -> Vec<usize> {
     let one = async |n: u64| {
-        let at = usize::try_from(n).unwrap();
-        let id = make(&nodes[at % nodes.len()], project, n).await;
-        let clients = (0..30_u8).map(|client| claim(&nodes[usize::from(client) % nodes.len()], project, id, client));
+        let mut turns = nodes.iter().cycle().skip(usize::try_from(n % 3).unwrap());
+        let id = make(turns.next().unwrap(), project, n).await;
+        let clients = turns.zip(0..30_u8).map(|(node, client)| claim(node, project, id, client));
         let won = join_all(clients).await.into_iter().filter(|won| *won).count();
         wins.fetch_add(won, Ordering::Relaxed);
         won
@@ -342,5 +342,66 @@ fn every_statement_is_keyed_by_its_project() {
     }
     for key in schema.split("PRIMARY KEY (").skip(1) {
         assert!(key.starts_with("project_id"), "{}", key.lines().next().unwrap());
+    }
+}
+
+/// Stands between a node and the database and cuts connections when they say `COMMIT`, as many as it was told to: before
+/// it has passed the word on, or after.
+async fn cutting_proxy(port: u16, before: bool, cuts: &'static AtomicUsize) -> u16 {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, copy},
+        net::{TcpListener, TcpStream},
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = listener.local_addr().unwrap().port();
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
+            tokio::spawn(async move {
+                let answers = tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
+                let mut bytes = vec![0; 65_536];
+                while let Ok(length @ 1..) = from_client.read(&mut bytes).await {
+                    let heard = bytes.get(..length).unwrap();
+                    let said = heard.windows(7).any(|window| window == b"COMMIT\0");
+                    let cut =
+                        said && cuts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
+                    if cut {
+                        answers.abort();
+                    }
+                    if !(cut && before) {
+                        to_server.write_all(heard).await.unwrap();
+                    }
+                    if cut {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    own
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_is_lost_is_looked_up_and_never_guessed() {
+    static CUTS: AtomicUsize = AtomicUsize::new(0);
+    let cluster = Cluster::shared().unwrap();
+    for before in [false, true] {
+        let url = cluster.database().unwrap();
+        let port = cutting_proxy(cluster.port(), before, &CUTS).await;
+        let url = url.replace(&cluster.port().to_string(), &port.to_string());
+        let options = PostgresOptions { writers: 1, ..PostgresOptions::default() };
+        let store = Store::connect_with(&url, options, POSTGRES_SCHEMA).await.unwrap();
+        for round in 0..4 {
+            // The first commit is lost, and sometimes the one of the next try as well.
+            CUTS.store(1 + usize::from(round % 3 == 0), Ordering::SeqCst);
+            let done = join_all((0..20).map(|id| store.run(Put(round * 20 + id)))).await;
+            assert!(done.iter().all(Result::is_ok), "{done:?}");
+            assert_eq!(CUTS.load(Ordering::SeqCst), 0, "it was cut");
+        }
+        assert_eq!(store.read(Contents).await.unwrap(), ((0..80).collect(), 80), "each once");
     }
 }
