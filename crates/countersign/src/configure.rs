@@ -3,6 +3,7 @@
 
 use countersign_engine::{environment::Environment, text::Origin};
 use countersign_server::{
+    config::{Config, Database},
     context::{Clock, Rng},
     open_store,
 };
@@ -17,6 +18,11 @@ use crate::{
 pub async fn apply(config: &ConfigSource, options: &ApplyOptions) -> Result<(), String> {
     let config = config.load()?;
     let sources = options.files.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
+    // Looking must not leave a database behind: where there is none, an empty one is looked at.
+    let missing = matches!(config.database(), Ok(Database::Sqlite(file)) if !file.exists());
+    let nowhere = tempfile::tempdir().map_err(|error| format!("no temporary folder can be made: {error}"))?;
+    let config =
+        if options.dry_run && missing { Config { data_dir: nowhere.path().to_owned(), ..config } } else { config };
     let store = open_store(&config).await.map_err(|error| error.to_string())?;
     let how = Options { dry_run: options.dry_run, prune: options.prune };
     let report = apply::apply(&store, &sources, how, Clock::System.now(), &Rng::System).await;

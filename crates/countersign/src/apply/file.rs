@@ -13,6 +13,7 @@ use countersign_engine::{
 };
 use countersign_store::op::Entry;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Problem;
 
@@ -60,6 +61,25 @@ pub struct KeySpec {
     pub origins: Vec<Origin>,
 }
 
+impl KeySpec {
+    /// What is wrong with it; the same wherever a key is made.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.name.trim().is_empty() || self.name.len() > 100 || self.name.chars().any(char::is_control) {
+            problems.push("a key's name is 1 to 100 bytes of text".to_owned());
+        }
+        if self.environment == Environment::Production {
+            if self.origins.is_empty() {
+                problems.push(format!("key `{}`: name the origins that a production client id works from", self.name));
+            }
+            for origin in self.origins.iter().filter(|origin| origin.is_loopback()) {
+                problems.push(format!("key `{}`: {origin} is this machine: real users have another", self.name));
+            }
+        }
+        problems
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListSpec {
@@ -93,7 +113,7 @@ struct WholeEntry {
 struct File {
     project: String,
     #[serde(default)]
-    settings: Option<Settings>,
+    settings: Option<Value>,
     #[serde(default)]
     keys: Vec<KeySpec>,
     #[serde(default)]
@@ -122,13 +142,22 @@ pub struct WantedList {
     pub entries: Vec<Entry>,
 }
 
+/// Settings: those that a file names, and what they are if nothing was set before.
+#[derive(Clone, Debug)]
+pub struct WantedSettings {
+    /// What is named.
+    pub named: Value,
+    /// That, and the defaults.
+    pub whole: Settings,
+}
+
 /// What the files say, taken together.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// The project.
     pub project: String,
     /// Its settings, if a file names any.
-    pub settings: Option<Placed<Settings>>,
+    pub settings: Option<Placed<WantedSettings>>,
     /// Keys.
     pub keys: Vec<Placed<KeySpec>>,
     /// Challenge configs.
@@ -160,7 +189,11 @@ fn parse(source: &Source) -> Result<File, Problem> {
         Format::Yaml => serde_saphyr::from_str(&source.text).map_err(|error| match error.location() {
             Some(at) => {
                 let (line, column) = (usize::try_from(at.line()), usize::try_from(at.column()));
-                located(line.unwrap_or(1), column.unwrap_or(1), first_line(&error.to_string()))
+                let told = first_line(&error.to_string());
+                // The parser begins with the place, which stands before it already.
+                let repeated = format!("line {} column {}: ", at.line(), at.column());
+                let what = told.split_once(&repeated).map_or(told.as_str(), |(_, what)| what).to_owned();
+                located(line.unwrap_or(1), column.unwrap_or(1), what)
             }
             None => Problem { place: source.name.clone(), what: first_line(&error.to_string()) },
         }),
@@ -190,14 +223,11 @@ fn take(wanted: &mut Wanted, source: &Source, file: File, problems: &mut Vec<Pro
         problems.push(Problem { place: place(source, &file.project), what });
     }
     if let Some(settings) = file.settings {
-        let at = place(source, "settings");
-        problems.extend(
-            settings
-                .problems()
-                .into_iter()
-                .map(|(field, help)| Problem { place: at.clone(), what: format!("settings.{field}: {help}") }),
-        );
-        wanted.settings = Some(Placed { document: settings, place: at });
+        take_settings(wanted, place(source, "settings"), settings, problems);
+    }
+    for key in &file.keys {
+        let at = place(source, &key.name);
+        problems.extend(key.problems().into_iter().map(|what| Problem { place: at.clone(), what }));
     }
     wanted.keys.extend(file.keys.into_iter().map(|document| Placed { place: place(source, &document.name), document }));
     let configs = file.challenge_configs.into_iter();
@@ -221,6 +251,23 @@ fn take(wanted: &mut Wanted, source: &Source, file: File, problems: &mut Vec<Pro
     }
 }
 
+fn take_settings(wanted: &mut Wanted, at: String, named: Value, problems: &mut Vec<Problem>) {
+    if let Some(before) = &wanted.settings {
+        let what = format!("settings: they stand at {} already: say them in one place", before.place);
+        return problems.push(Problem { place: at, what });
+    }
+    match serde_json::from_value::<Settings>(named.clone()) {
+        Ok(whole) => {
+            let wrong = whole.problems().into_iter();
+            problems.extend(
+                wrong.map(|(field, help)| Problem { place: at.clone(), what: format!("settings.{field}: {help}") }),
+            );
+            wanted.settings = Some(Placed { document: WantedSettings { named, whole }, place: at });
+        }
+        Err(error) => problems.push(Problem { place: at, what: format!("settings: {error}") }),
+    }
+}
+
 fn entries(spec: &ListSpec) -> Result<Vec<Entry>, Vec<(String, String)>> {
     let mut wrong = Vec::new();
     let mut found: BTreeMap<String, Entry> = BTreeMap::new();
@@ -237,7 +284,10 @@ fn entries(spec: &ListSpec) -> Result<Vec<Entry>, Vec<(String, String)>> {
             }
             (Ok(value), Ok(expires_at)) => {
                 let expires_at = expires_at.map(|at| Timestamp::from_millis(at.as_millisecond()));
-                found.insert(value.clone(), Entry { value, note: whole.note, expires_at });
+                let entry = Entry { value: value.clone(), note: whole.note, expires_at };
+                if found.insert(value, entry.clone()).is_some_and(|before| before != entry) {
+                    wrong.push((whole.value, "it is there twice, with different notes or ends".to_owned()));
+                }
             }
         }
     }
@@ -262,8 +312,18 @@ fn unique(wanted: &Wanted, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The file and the line that names something first.
+/// The file and the line that names something first; where no line says `name`, the first that holds the word.
 fn place(source: &Source, name: &str) -> String {
-    let line = source.text.lines().position(|line| !name.is_empty() && line.contains(name));
-    line.map_or_else(|| source.name.clone(), |line| format!("{}:{}", source.name, line + 1))
+    let whole_word = |line: &str| {
+        let is_part = |c: char| c.is_alphanumeric() || "_-.@".contains(c);
+        line.match_indices(name).any(|(at, _)| {
+            let (before, after) = (line.get(..at), line.get(at + name.len()..));
+            !before.is_some_and(|text| text.ends_with(is_part)) && !after.is_some_and(|text| text.starts_with(is_part))
+        })
+    };
+    let holds = |line: &&str| !name.is_empty() && whole_word(line);
+    let lines = || source.text.lines().enumerate();
+    let named = lines().find(|(_, line)| line.contains("name") && holds(line));
+    let found = named.or_else(|| lines().find(|(_, line)| holds(line)));
+    found.map_or_else(|| source.name.clone(), |(line, _)| format!("{}:{}", source.name, line + 1))
 }

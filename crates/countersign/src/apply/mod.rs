@@ -6,7 +6,10 @@
 mod file;
 mod plan;
 
-use std::fmt;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use countersign_engine::{
     id::{ListId, ProjectId},
@@ -15,9 +18,7 @@ use countersign_engine::{
 use countersign_server::context::Rng;
 use countersign_store::{
     Store, StoreError,
-    op::{
-        ChangeListEntries, ChangeProject, DocumentRow, Entry, ProjectRow, ReadDocuments, ReadListEntries, ReadProjects,
-    },
+    op::{ChangeProject, DocumentRow, Entry, ListChange, ProjectRow, ReadDocuments, ReadListEntries, ReadProjects},
 };
 
 pub use file::{Format, KeySpec, Source};
@@ -78,7 +79,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.what)
+        write!(f, "{}: {}", printable(&self.place), printable(&self.what))
     }
 }
 
@@ -106,6 +107,8 @@ pub struct Report {
     pub project: String,
     /// A line for each change: `+` added, `~` changed, `-` deleted.
     pub lines: Vec<String>,
+    /// How many documents that the files name are as they should be already.
+    pub unchanged: usize,
     /// Keys that were made.
     pub created_keys: Vec<CreatedKey>,
     /// Whether nothing was written.
@@ -118,9 +121,13 @@ impl fmt::Display for Report {
             return write!(f, "project {}: nothing to change", self.project);
         }
         writeln!(f, "project {}{}", self.project, if self.dry_run { " (dry run: nothing is written)" } else { "" })?;
-        self.lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        self.lines.iter().try_for_each(|line| writeln!(f, "  {}", printable(line)))?;
+        if self.unchanged > 0 {
+            writeln!(f, "  unchanged: {}", self.unchanged)?;
+        }
         for key in self.created_keys.iter().filter(|_| !self.dry_run) {
-            writeln!(f, "\nkey \"{}\"\n  client id   {}\n  API secret  {}", key.name, key.client_id, key.secret)?;
+            writeln!(f, "\nkey \"{}\"", printable(&key.name))?;
+            writeln!(f, "  client id   {}\n  API secret  {}", key.client_id, key.secret)?;
             writeln!(f, "  Keep the secret now: it can't be shown again.")?;
         }
         Ok(())
@@ -138,30 +145,28 @@ pub async fn apply(
     let wanted = file::read(sources).map_err(Refused::Files)?;
     for _ in 0..TRIES {
         let (row, documents) = current(store, &wanted.project).await?;
-        let plan = Plan::make(&wanted, &documents, options, rng).map_err(Refused::Files)?;
+        let mut plan = Plan::make(&wanted, &documents, options, rng).map_err(Refused::Files)?;
         let project = row.as_ref().map_or_else(|| ProjectId::new(now.millis(), rng.bytes()), |row| row.id);
         let base = row.as_ref().map_or(0, |row| row.revision);
-        let is_due = base == 0 || !plan.changes.is_empty();
+        let mut lists = Vec::new();
+        for (list, name, entries) in &plan.entries {
+            let there = entries_of(store, project, *list).await?;
+            lists.extend(entry_changes((*list, name), entries, &there, options, &mut plan.lines));
+        }
+        let is_due = base == 0 || !plan.changes.is_empty() || !lists.is_empty();
         if is_due && !options.dry_run {
-            let change = ChangeProject {
-                project,
-                slug: wanted.project.clone(),
-                base,
-                changes: plan.changes.clone(),
-                author: "apply".to_owned(),
-                now,
-            };
+            let (slug, changes) = (wanted.project.clone(), std::mem::take(&mut plan.changes));
+            let author = "apply".to_owned();
+            // All of it in one transaction: a key is only told once it is there, and it is told whenever it is.
+            let change = ChangeProject { project, slug, base, changes, lists, author, now };
             if store.run(change).await?.is_err() {
                 continue;
             }
         }
-        let mut lines = plan.lines.clone();
-        for (list, name, entries) in &plan.entries {
-            lines.extend(apply_entries(store, project, (*list, name), entries, options, now).await?);
-        }
         return Ok(Report {
             project: wanted.project,
-            lines,
+            lines: plan.lines,
+            unchanged: plan.unchanged,
             created_keys: plan.created_keys,
             dry_run: options.dry_run,
         });
@@ -177,40 +182,52 @@ pub async fn current(store: &Store, slug: &str) -> Result<(Option<ProjectRow>, V
     Ok(documents.map_or((None, Vec::new()), |(row, documents)| (Some(row), documents)))
 }
 
-async fn apply_entries(
-    store: &Store,
-    project: ProjectId,
+async fn entries_of(store: &Store, project: ProjectId, list: ListId) -> Result<BTreeMap<String, Entry>, StoreError> {
+    let mut there = BTreeMap::new();
+    let mut after = String::new();
+    loop {
+        let page = store.read(ReadListEntries { project, list, after }).await?;
+        let Some(last) = page.last() else { return Ok(there) };
+        after = last.value.clone();
+        there.extend(page.into_iter().map(|entry| (entry.value.clone(), entry)));
+    }
+}
+
+/// What changes about a list's entries, if anything; says so in `lines`.
+fn entry_changes(
     (list, name): (ListId, &str),
     wanted: &[Entry],
+    there: &BTreeMap<String, Entry>,
     options: Options,
-    now: Timestamp,
-) -> Result<Vec<String>, StoreError> {
-    let mut there: Vec<Entry> = Vec::new();
-    loop {
-        let after = there.last().map(|entry| entry.value.clone()).unwrap_or_default();
-        let page = store.read(ReadListEntries { project, list, after }).await?;
-        if page.is_empty() {
-            break;
-        }
-        there.extend(page);
-    }
-    let add: Vec<Entry> = wanted.iter().filter(|entry| !there.contains(entry)).cloned().collect();
-    let kept = |value: &str| wanted.iter().any(|entry| entry.value == value);
-    let gone = there.iter().filter(|entry| options.prune && !kept(&entry.value)).map(|entry| entry.value.clone());
+    lines: &mut Vec<String>,
+) -> Option<ListChange> {
+    let changed = wanted.iter().filter(|entry| there.get(&entry.value).is_some_and(|known| known != *entry)).cloned();
+    let new = wanted.iter().filter(|entry| !there.contains_key(&entry.value)).cloned();
+    let (changed, mut add): (Vec<Entry>, Vec<Entry>) = (changed.collect(), new.collect());
+    let kept: BTreeSet<&str> = wanted.iter().map(|entry| entry.value.as_str()).collect();
+    let gone = there.keys().filter(|value| options.prune && !kept.contains(value.as_str())).cloned();
     let remove: Vec<String> = gone.collect();
-    let mut lines = Vec::new();
-    if !add.is_empty() {
-        lines.push(format!("+ {} of list \"{name}\"", counted(add.len())));
+    for (sign, count) in [("+", add.len()), ("~", changed.len()), ("-", remove.len())] {
+        if count > 0 {
+            lines.push(format!("{sign} {} of list \"{name}\"", counted(count)));
+        }
     }
-    if !remove.is_empty() {
-        lines.push(format!("- {} of list \"{name}\"", counted(remove.len())));
-    }
-    if !options.dry_run && !lines.is_empty() {
-        store.run(ChangeListEntries { project, list, add, remove, now }).await?;
-    }
-    Ok(lines)
+    add.extend(changed);
+    (!add.is_empty() || !remove.is_empty()).then_some(ListChange { list, add, remove })
 }
 
 fn counted(count: usize) -> String {
     if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
+}
+
+/// A text from a file as a terminal may be given it: what would steer the terminal is spelt out.
+fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if c.is_control() {
+            out.extend(c.escape_unicode())
+        } else {
+            out.push(c)
+        }
+        out
+    })
 }

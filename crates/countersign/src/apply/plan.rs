@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use countersign_engine::{
-    config::Key,
+    challenge::ChallengeConfig,
+    config::{Key, Settings},
     environment::Environment,
     id::ListId,
     list::List,
@@ -29,6 +30,8 @@ pub struct Plan {
     pub changes: Vec<DocumentChange>,
     /// A line for each.
     pub lines: Vec<String>,
+    /// Documents that are as they should be already.
+    pub unchanged: usize,
     /// Keys to be made.
     pub created_keys: Vec<CreatedKey>,
     /// Entries that lists should hold.
@@ -41,11 +44,15 @@ const SETTINGS_ID: [u8; 16] = [0; 16];
 impl Plan {
     /// Works it out; every problem at once.
     pub fn make(wanted: &Wanted, there: &[DocumentRow], options: Options, rng: &Rng) -> Result<Self, Vec<Problem>> {
-        check(wanted, there)?;
+        check(wanted, &Outcome::of(wanted, there, options), there)?;
         let mut plan = Self::default();
         if let Some(settings) = &wanted.settings {
             let known = there.iter().find(|row| row.kind == DocumentKind::Settings);
-            plan.document(DocumentKind::Settings, "settings", &settings.document, known, |_| SETTINGS_ID);
+            // Over what is there: a file that names one setting says nothing about the others.
+            let before = known.and_then(|row| serde_json::from_str::<Value>(&row.body).ok());
+            let merged = merged(before, &settings.document.named);
+            let merged: Settings = serde_json::from_value(merged).unwrap_or_else(|_| settings.document.whole.clone());
+            plan.document(DocumentKind::Settings, "settings", &merged, known, |_| SETTINGS_ID);
         }
         for key in &wanted.keys {
             plan.key(&key.document, there, rng);
@@ -93,7 +100,10 @@ impl Plan {
         let id = known.map_or_else(|| new_id(name), |row| row.id);
         let label = label(kind, name);
         match &before {
-            Some(before) if *before == wanted => return id,
+            Some(before) if *before == wanted => {
+                self.unchanged += 1;
+                return id;
+            }
             Some(before) => self.lines.push(format!("~ {label}: {}", differences(before, &wanted))),
             None => self.lines.push(format!("+ {label}")),
         }
@@ -119,13 +129,7 @@ impl Plan {
     }
 
     fn prune(&mut self, wanted: &Wanted, there: &[DocumentRow]) {
-        let named = |row: &DocumentRow| match row.kind {
-            DocumentKind::Settings | DocumentKind::Key => true,
-            DocumentKind::ChallengeConfig => wanted.challenge_configs.iter().any(|p| p.document.name == row.name),
-            DocumentKind::List => wanted.lists.iter().any(|p| p.document.list.name == row.name),
-            DocumentKind::Policy => wanted.policies.iter().any(|p| p.document.name == row.name),
-        };
-        for row in there.iter().filter(|row| !named(row)) {
+        for row in there.iter().filter(|row| !is_named(wanted, row)) {
             self.lines.push(format!("- {}", label(row.kind, &row.name)));
             self.changes.push(DocumentChange { kind: row.kind, id: row.id, name: row.name.clone(), body: None });
         }
@@ -200,20 +204,83 @@ fn shorten(text: &str) -> String {
     }
 }
 
-/// Everything that the documents themselves can't say.
-fn check(wanted: &Wanted, there: &[DocumentRow]) -> Result<(), Vec<Problem>> {
-    let names = names(wanted, there);
-    let mut problems = Vec::new();
-    for placed in &wanted.policies {
-        for problem in policy::check(&placed.document, &names) {
-            let what = format!("policy `{}`: {problem}", placed.document.name);
-            problems.push(Problem { place: placed.place.clone(), what });
+/// Whether the files name that document; settings and keys always stay.
+fn is_named(wanted: &Wanted, row: &DocumentRow) -> bool {
+    match row.kind {
+        DocumentKind::Settings | DocumentKind::Key => true,
+        DocumentKind::ChallengeConfig => wanted.challenge_configs.iter().any(|p| p.document.name == row.name),
+        DocumentKind::List => wanted.lists.iter().any(|p| p.document.list.name == row.name),
+        DocumentKind::Policy => wanted.policies.iter().any(|p| p.document.name == row.name),
+    }
+}
+
+/// The named settings over those that are there.
+fn merged(before: Option<Value>, named: &Value) -> Value {
+    let mut all = before.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    if let (Some(all), Some(named)) = (all.as_object_mut(), named.as_object()) {
+        all.extend(named.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    all
+}
+
+/// What the project will be: what the files say, and what is there and stays. Each with where it stands.
+struct Outcome {
+    policies: Vec<(Policy, String)>,
+    configs: Vec<(ChallengeConfig, String)>,
+    lists: Vec<List>,
+}
+
+impl Outcome {
+    fn of(wanted: &Wanted, there: &[DocumentRow], options: Options) -> Self {
+        let stay = |kind| {
+            let replaced = move |row: &&DocumentRow| row.kind == kind && !is_named(wanted, row);
+            there.iter().filter(replaced).filter(move |_| !options.prune)
+        };
+        fn read<T: serde::de::DeserializeOwned>(row: &DocumentRow) -> Option<(T, String)> {
+            Some((
+                serde_json::from_str(&row.body).ok()?,
+                format!("{}, as it is in the database", label(row.kind, &row.name)),
+            ))
+        }
+        let policies = wanted.policies.iter().map(|p| (p.document.clone(), p.place.clone()));
+        let configs = wanted.challenge_configs.iter().map(|p| (p.document.clone(), p.place.clone()));
+        let lists = wanted.lists.iter().map(|p| p.document.list.clone());
+        Self {
+            policies: policies.chain(stay(DocumentKind::Policy).filter_map(read)).collect(),
+            configs: configs.chain(stay(DocumentKind::ChallengeConfig).filter_map(read)).collect(),
+            lists: lists.chain(stay(DocumentKind::List).filter_map(|row| Some(read(row)?.0))).collect(),
         }
     }
-    for placed in &wanted.challenge_configs {
-        let production = wanted.policies.iter().any(|policy| uses(&policy.document, &placed.document.name));
-        for problem in placed.document.problems(production) {
-            let what = format!("challenge config `{}`: {problem}", placed.document.name);
+
+    fn names(&self) -> Names {
+        Names {
+            lists: self.lists.iter().map(|list| (list.name.clone(), list.kind)).collect::<BTreeMap<_, _>>(),
+            challenge_configs: self.configs.iter().map(|(config, _)| config.name.clone()).collect(),
+        }
+    }
+}
+
+/// Everything that the documents themselves can't say: of the project as it will be, not only of what the files name.
+fn check(wanted: &Wanted, outcome: &Outcome, there: &[DocumentRow]) -> Result<(), Vec<Problem>> {
+    let names = outcome.names();
+    let mut problems = Vec::new();
+    for (policy, place) in &outcome.policies {
+        for problem in policy::check(policy, &names) {
+            problems.push(Problem { place: place.clone(), what: format!("policy `{}`: {problem}", policy.name) });
+        }
+    }
+    for (config, place) in &outcome.configs {
+        let production = outcome.policies.iter().any(|(policy, _)| uses(policy, &config.name));
+        for problem in config.problems(production) {
+            problems
+                .push(Problem { place: place.clone(), what: format!("challenge config `{}`: {problem}", config.name) });
+        }
+    }
+    for placed in &wanted.lists {
+        let List { name, kind, .. } = &placed.document.list;
+        let known = find(there, DocumentKind::List, name).and_then(|row| serde_json::from_str::<List>(&row.body).ok());
+        if known.is_some_and(|known| known.kind != *kind) {
+            let what = format!("list `{name}`: its entries are of another kind: give the new list another name");
             problems.push(Problem { place: placed.place.clone(), what });
         }
     }
@@ -224,16 +291,4 @@ fn check(wanted: &Wanted, there: &[DocumentRow]) -> Result<(), Vec<Problem>> {
 fn uses(policy: &Policy, config: &str) -> bool {
     let named = matches!(&policy.then, Then::Challenge { config: name, .. } if name == config);
     named && policy.environment == Environment::Production
-}
-
-/// What there will be to refer to: what the files name, and what is there already.
-fn names(wanted: &Wanted, there: &[DocumentRow]) -> Names {
-    let known = there.iter().filter(|row| row.kind == DocumentKind::List);
-    let known = known.filter_map(|row| serde_json::from_str::<List>(&row.body).ok());
-    let lists = known.chain(wanted.lists.iter().map(|placed| placed.document.list.clone()));
-    let configs = there.iter().filter(|row| row.kind == DocumentKind::ChallengeConfig).map(|row| row.name.clone());
-    Names {
-        lists: lists.map(|list| (list.name, list.kind)).collect::<BTreeMap<_, _>>(),
-        challenge_configs: configs.chain(wanted.challenge_configs.iter().map(|p| p.document.name.clone())).collect(),
-    }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of a test fails the test that calls it")]
 
+mod apply;
 mod crash;
 mod generated;
 mod tidy;

@@ -78,6 +78,7 @@ impl Seeded {
             slug: self.slug.to_owned(),
             base: self.revision,
             changes,
+            lists: Vec::new(),
             author: "operator".to_owned(),
             now: countersign_engine::time::Timestamp::from_millis(0),
         };

@@ -2,6 +2,7 @@
 
 use countersign_engine::{id::ProjectId, time::Timestamp};
 
+use super::list::{self, ListChange};
 use crate::{Keys, Operation, Row, Sql, StoreError, Tx};
 
 static PROJECTS: Sql = Sql::same("SELECT project_id, slug, revision FROM projects ORDER BY project_id");
@@ -152,6 +153,8 @@ pub struct ChangeProject {
     pub base: i64,
     /// The changes.
     pub changes: Vec<DocumentChange>,
+    /// Changes of lists' entries, in the same transaction.
+    pub lists: Vec<ListChange>,
     /// Who makes them.
     pub author: String,
     /// Now.
@@ -212,6 +215,9 @@ impl Operation for ChangeProject {
                     self.now.millis().into(),
                 ],
             );
+        }
+        for change in &self.lists {
+            list::change(tx, &project, change, self.now);
         }
         Ok(Ok(revision))
     }

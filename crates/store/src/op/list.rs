@@ -62,47 +62,29 @@ pub struct Entry {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Adds and removes entries.
-#[derive(Clone, Debug)]
-pub struct ChangeListEntries {
-    /// The project.
-    pub project: ProjectId,
+/// What changes about a list's entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListChange {
     /// The list.
     pub list: ListId,
     /// Entries to add or replace.
     pub add: Vec<Entry>,
     /// Values to remove.
     pub remove: Vec<String>,
-    /// Now.
-    pub now: Timestamp,
 }
 
-impl Operation for ChangeListEntries {
-    type Out = ();
-
-    fn project(&self) -> [u8; 16] {
-        self.project.to_bytes()
+/// Changes a list's entries.
+pub(crate) fn change<T: Tx>(tx: &T, project: &[u8; 16], change: &ListChange, now: Timestamp) {
+    let list = change.list.to_bytes();
+    for entry in &change.add {
+        let expires_at = entry.expires_at.map(Timestamp::millis);
+        let (value, note) = (entry.value.as_str(), entry.note.as_deref());
+        let params =
+            [project.into(), (&list).into(), value.into(), note.into(), expires_at.into(), now.millis().into()];
+        tx.write(&SAVE, &params);
     }
-
-    async fn run<T: Tx>(&self, tx: &T) -> Result<(), StoreError> {
-        let (project, list) = (self.project.to_bytes(), self.list.to_bytes());
-        for entry in &self.add {
-            tx.write(
-                &SAVE,
-                &[
-                    (&project).into(),
-                    (&list).into(),
-                    entry.value.as_str().into(),
-                    entry.note.as_deref().into(),
-                    entry.expires_at.map(Timestamp::millis).into(),
-                    self.now.millis().into(),
-                ],
-            );
-        }
-        for value in &self.remove {
-            remove(tx, &project, self.list, value);
-        }
-        Ok(())
+    for value in &change.remove {
+        remove(tx, project, change.list, value);
     }
 }
 

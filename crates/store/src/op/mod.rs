@@ -21,7 +21,7 @@ pub use config::{
 pub use consume::{Consume, ConsumeOutcome};
 pub use evaluate::{Evaluate, Evaluated, Moment};
 pub use evaluation::{EvaluationById, Feedback, Found};
-pub use list::{ChangeListEntries, Entry, ReadListEntries};
+pub use list::{Entry, ListChange, ReadListEntries};
 pub use message::{ClaimMessages, DueMessage, FinishMessage, MessageOutcome, NewMessage};
 pub use user::{UpdateUser, Updated, UserDevices, UserSelector, UserUpdate};
 
