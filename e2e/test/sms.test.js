@@ -22,6 +22,8 @@ test("a checkout is confirmed by a code that arrives by text message", async () 
   const { redirect, evaluation_id } = await demo.evaluate({ action: "checkout", user: "buyer", phone });
   const visitor = await Visitor.arrive(browser);
   const { page } = visitor;
+  const seen = [];
+  page.on("framenavigated", (frame) => frame === page.mainFrame() && seen.push(new URL(frame.url())));
   await page.goto(redirect);
   await page.getByText("Checkout", { exact: true }).waitFor();
   assert.doesNotMatch(await page.content(), /612345/, "the number is masked");
@@ -32,6 +34,10 @@ test("a checkout is confirmed by a code that arrives by text message", async () 
   assert.equal(message.text.trimEnd().split("\n").at(-1), `@${new URL(demo.base_url).hostname} #${code}`, "WebOTP finds it");
   assert.ok(message.text.length <= 320, `two messages at most: ${message.text.length}`);
   await enterCode(page, code);
+  await page.waitForURL(/\/verified/);
+  const back = seen.find((url) => url.searchParams.has("evaluation"));
+  assert.equal(back.searchParams.get("evaluation"), evaluation_id);
+  assert.equal(back.searchParams.get("from"), "checkout", "the success URL keeps its own query");
   const evaluation = await demo.api.consumeEvaluation(evaluation_id, { expect: { action: "checkout", user: { phone } } });
   assert.equal(evaluation.challenge.status, "completed");
   await visitor.leave(/422 .*verify-challenge/);
