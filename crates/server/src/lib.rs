@@ -93,6 +93,11 @@ impl Server {
     /// Prepares everything around an open store.
     pub async fn with_store(config: Config, store: Store, clock: Clock, rng: Rng) -> Result<Self, StartError> {
         let courier = Arc::new(Courier::from_config(&config.courier())?);
+        if config.server_key().is_none() && matches!(store, Store::Postgres(_)) {
+            tracing::warn!(
+                "`server_key` is not set: this node uses the key in its own data folder, which no other has"
+            );
+        }
         let key = match config.server_key() {
             Some(text) => ServerKey::parse(text)?,
             None => ServerKey::load_or_create(&config.server_key_file(), &rng)?,
