@@ -186,9 +186,9 @@ async fn entries_of(store: &Store, project: ProjectId, list: ListId) -> Result<B
     let mut there = BTreeMap::new();
     let mut after = String::new();
     loop {
-        let page = store.read(ReadListEntries { project, list, after }).await?;
-        let Some(last) = page.last() else { return Ok(there) };
-        after = last.value.clone();
+        let page = store.read(ReadListEntries { project, list, after: after.clone() }).await?;
+        let Some(newest) = page.last() else { return Ok(there) };
+        after.clone_from(&newest.value);
         there.extend(page.into_iter().map(|entry| (entry.value.clone(), entry)));
     }
 }
@@ -224,9 +224,9 @@ fn counted(count: usize) -> String {
 fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         if c.is_control() {
-            out.extend(c.escape_unicode())
+            out.extend(c.escape_unicode());
         } else {
-            out.push(c)
+            out.push(c);
         }
         out
     })

@@ -223,6 +223,11 @@ fn merged(before: Option<Value>, named: &Value) -> Value {
     all
 }
 
+/// A document that is there, and where to say that it stands.
+fn read<T: serde::de::DeserializeOwned>(row: &DocumentRow) -> Option<(T, String)> {
+    Some((serde_json::from_str(&row.body).ok()?, format!("{}, as it is in the database", label(row.kind, &row.name))))
+}
+
 /// What the project will be: what the files say, and what is there and stays. Each with where it stands.
 struct Outcome {
     policies: Vec<(Policy, String)>,
@@ -236,12 +241,6 @@ impl Outcome {
             let replaced = move |row: &&DocumentRow| row.kind == kind && !is_named(wanted, row);
             there.iter().filter(replaced).filter(move |_| !options.prune)
         };
-        fn read<T: serde::de::DeserializeOwned>(row: &DocumentRow) -> Option<(T, String)> {
-            Some((
-                serde_json::from_str(&row.body).ok()?,
-                format!("{}, as it is in the database", label(row.kind, &row.name)),
-            ))
-        }
         let policies = wanted.policies.iter().map(|p| (p.document.clone(), p.place.clone()));
         let configs = wanted.challenge_configs.iter().map(|p| (p.document.clone(), p.place.clone()));
         let lists = wanted.lists.iter().map(|p| p.document.list.clone());
