@@ -9,6 +9,7 @@ pub mod config;
 pub mod context;
 pub mod courier;
 pub mod courier_job;
+mod delivery_report;
 pub mod enrich;
 mod health;
 pub mod message;
@@ -129,6 +130,7 @@ impl Server {
             .merge(api::routes())
             .merge(challenge::routes())
             .merge(health::routes())
+            .route(delivery_report::ROUTE, axum::routing::post(delivery_report::post))
             .route("/assets/{name}", get(static_files::asset))
             .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
             .route("/js/v3/client.js", get(static_files::sdk_classic))
