@@ -3,7 +3,7 @@
 //! Raw bytes, headers and data sets stay outside; a source that was missing shows as `None` and its name in
 //! [`Signals::degraded`].
 
-use core::net::IpAddr;
+use core::{fmt, net::IpAddr};
 
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
@@ -66,8 +66,8 @@ pub struct FingerprintReading {
     pub confidence: f64,
 }
 
-/// Everything measured about one request.
-#[derive(Clone, Debug)]
+/// Everything measured about one request. Printed it shows the action and what was missing: the rest is about a person.
+#[derive(Clone)]
 pub struct Signals {
     /// The action.
     pub action: ActionName,
@@ -99,6 +99,15 @@ pub struct Signals {
     pub email_is_webmail: Option<bool>,
     /// Names of the sources that were missing.
     pub degraded: Vec<String>,
+}
+
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { action, browser_known, degraded, .. } = self;
+        let mut shown = f.debug_struct("Signals");
+        shown.field("action", action).field("browser_known", browser_known).field("degraded", degraded);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl Signals {

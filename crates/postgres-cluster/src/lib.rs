@@ -27,8 +27,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at what has no event.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Starts the server, and stops it when whoever holds the other end of its input is gone: a killed test leaves nothing.
-const MINDER: &str = "trap '' INT TERM; \"$@\" & pid=$!; read -r _; kill -QUIT $pid 2>/dev/null; wait $pid";
+/// Starts a server, and stops it by the signal that comes first when whoever holds the other end of its input is gone: a
+/// killed test leaves nothing.
+const MINDER: &str =
+    "trap '' INT TERM; signal=$1; shift; \"$@\" & pid=$!; read -r _; kill -$signal $pid 2>/dev/null; wait $pid";
 
 /// How a cluster is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +186,7 @@ impl Cluster {
         let log = OpenOptions::new().create(true).append(true).open(self.log())?;
         let server = self.binaries.join("postgres");
         let mut minder = self.as_user(Command::new("sh"));
-        minder.args(["-c", MINDER, "minder"]).arg(server).arg("-D").arg(self.data());
+        minder.args(["-c", MINDER, "minder", "QUIT"]).arg(server).arg("-D").arg(self.data());
         minder.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         let mut child = minder.spawn()?;
         let input = child.stdin.take().ok_or_else(|| failed("no input"))?;
@@ -245,6 +247,63 @@ impl Cluster {
         }
         command.current_dir(self.folder.path()).env_remove("PGPASSWORD").env("LC_ALL", "C");
         command
+    }
+}
+
+/// A PgBouncer in transaction mode in front of a cluster: it lends each transaction another of its few connections.
+pub struct Pooler {
+    minded: Option<(Child, ChildStdin)>,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Pooler {
+    /// Starts one in front of `cluster`, with two connections to lend for each database.
+    pub fn start(cluster: &Cluster) -> io::Result<Self> {
+        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"]
+            .into_iter()
+            .find(|path| Path::new(path).is_file());
+        let program = program.ok_or_else(|| failed("PgBouncer is not installed: install the package pgbouncer"))?;
+        let folder = tempfile::Builder::new().prefix("countersign-pgbouncer-").tempdir()?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let settings = folder.path().join("pgbouncer.ini");
+        let users = folder.path().join("users");
+        fs::write(&users, "\"postgres\" \"\"\n")?;
+        let lines = format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             unix_socket_dir =\nauth_type = trust\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = 2\n",
+            cluster.port,
+            users.display()
+        );
+        fs::write(&settings, lines)?;
+        if let Some((user, group)) = cluster.user {
+            for path in [folder.path(), &settings, &users] {
+                std::os::unix::fs::chown(path, Some(user), Some(group))?;
+            }
+        }
+        let log = fs::File::create(folder.path().join("log"))?;
+        let mut minder = cluster.as_user(Command::new("sh"));
+        minder.args(["-c", MINDER, "minder", "TERM", program]).arg(&settings);
+        minder.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
+        let mut child = minder.spawn()?;
+        let input = child.stdin.take().ok_or_else(|| failed("no input"))?;
+        let pooler = Self { minded: Some((child, input)), port, _folder: folder };
+        cluster.wait_until("the pooler did not start", || is_listening(port))?;
+        Ok(pooler)
+    }
+
+    /// The same database, reached through it.
+    pub fn url(&self, of: &Cluster, url: &str) -> String {
+        url.replace(&format!(":{}/", of.port), &format!(":{}/", self.port))
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        if let Some((mut child, input)) = self.minded.take() {
+            drop(input);
+            let _ = child.wait();
+        }
     }
 }
 

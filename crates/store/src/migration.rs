@@ -17,12 +17,24 @@ pub struct Migration {
 }
 
 /// Every step of the product's schema on SQLite, in order.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "init", sql: include_str!("../migrations/sqlite/0001_init.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "init", sql: include_str!("../migrations/sqlite/0001_init.sql") },
+    Migration {
+        number: 2,
+        name: "keyed_by_project",
+        sql: include_str!("../migrations/sqlite/0002_keyed_by_project.sql"),
+    },
+];
 
 /// The same steps on PostgreSQL.
-pub const POSTGRES_MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "init", sql: include_str!("../migrations/postgres/0001_init.sql") }];
+pub const POSTGRES_MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "init", sql: include_str!("../migrations/postgres/0001_init.sql") },
+    Migration {
+        number: 2,
+        name: "keyed_by_project",
+        sql: include_str!("../migrations/postgres/0002_keyed_by_project.sql"),
+    },
+];
 
 /// Why a database can't be opened: one line that says what to do.
 #[derive(Debug, thiserror::Error)]

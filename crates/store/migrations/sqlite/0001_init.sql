@@ -102,9 +102,6 @@ CREATE TABLE devices (
 -- Devices that were tried and never attached must not slow down the user they were tried on.
 CREATE INDEX devices_attached ON devices (project_id, user_id, last_seen_at) WHERE attached = 1;
 
--- Whom a browser is attached to: for those who log out there.
-CREATE INDEX devices_of_browser ON devices (project_id, browser_id) WHERE attached = 1;
-
 CREATE TABLE evaluations (
     project_id BLOB NOT NULL,
     evaluation_id BLOB NOT NULL,
@@ -150,4 +147,4 @@ CREATE TABLE messages (
     PRIMARY KEY (project_id, message_id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX messages_due ON messages (project_id, run_at);
+CREATE INDEX messages_due ON messages (run_at);

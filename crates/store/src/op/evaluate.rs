@@ -63,7 +63,7 @@ impl Operation for Evaluate {
         }
         for (kind, key) in [("ip", network), ("fingerprint", fingerprint), ("email_domain", email_domain)] {
             if let Some(key) = key {
-                row::subject::hold(keys, &project, kind, &key);
+                keys.hold(&project, kind, &key);
             }
         }
     }

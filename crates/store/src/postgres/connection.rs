@@ -75,7 +75,9 @@ impl Text {
 
 /// A statement that can be sent at once.
 pub(super) enum Ready {
+    /// The server knows it.
     Prepared(Statement),
+    /// Sent with its text: for what is asked rarely, and behind a pooler that loses what was prepared.
     Typed(Text),
 }
 
@@ -201,8 +203,11 @@ impl Connection {
 /// locks must not stop the others. Also how long it waits for a lock.
 pub(super) fn begin(read_only: bool, patience: Duration) -> String {
     let ms = patience.as_millis();
-    let kind = if read_only { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
-    format!("{kind}; SET LOCAL lock_timeout = {ms}; SET LOCAL idle_in_transaction_session_timeout = {ms}")
+    // Whatever the server's default is: a transaction must see what others did until it got its keys.
+    let level = if read_only { "REPEATABLE READ READ ONLY" } else { "READ COMMITTED READ WRITE" };
+    format!(
+        "BEGIN ISOLATION LEVEL {level}; SET LOCAL lock_timeout = {ms}; SET LOCAL idle_in_transaction_session_timeout = {ms}"
+    )
 }
 
 fn typed(params: &[Owned]) -> Vec<(&(dyn ToSql + Sync), Type)> {

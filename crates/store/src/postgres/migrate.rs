@@ -3,7 +3,7 @@
 
 use super::{
     address::Address,
-    connection::{Connection, Text},
+    connection::{Connection, Ready, Text},
     fault::Fault,
 };
 use crate::{
@@ -22,7 +22,7 @@ const TABLES: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGIN
      PRIMARY KEY (project_id, name));";
 
 /// One lock for all nodes; any number that nobody else uses.
-const LOCK: &str = "BEGIN; SET LOCAL lock_timeout = '5min'; SELECT pg_advisory_xact_lock(4715239470156322)";
+const LOCK: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5min'; SELECT pg_advisory_xact_lock(4715239470156322)";
 
 const FOUND: Text = Text::own(
     "SELECT count(*), count(*) FILTER (WHERE relname = 'schema_migrations') FROM pg_class \
@@ -65,15 +65,13 @@ async fn step(connection: &Connection, address: &Address, migrations: &[Migratio
         connection.batch(TABLES).await?;
         connection.batch(next.sql).await?;
         let values = [Owned::Int(next.number), Owned::Text(next.name.to_owned()), Owned::Text(checksum(next.sql))];
-        let record = connection.prepare(RECORD).await?;
-        connection.execute(&record, &values).await
+        connection.execute(&Ready::Typed(RECORD), &values).await
     };
     taking.await.map(drop).map_err(|fault| unreachable(address, fault))
 }
 
 async fn applied(connection: &Connection) -> Result<Applied, Fault> {
-    let found = connection.prepare(FOUND).await?;
-    let rows = connection.query(&found, &[]).await?;
+    let rows = connection.query(&Ready::Typed(FOUND), &[]).await?;
     let (tables, ours) = match rows.first() {
         Some(row) => (row.int(0)?, row.int(1)?),
         None => (0, 0),
@@ -81,8 +79,7 @@ async fn applied(connection: &Connection) -> Result<Applied, Fault> {
     if ours == 0 {
         return Ok((tables == 0).then(Vec::new));
     }
-    let taken = connection.prepare(TAKEN).await?;
-    let rows = connection.query(&taken, &[]).await?;
+    let rows = connection.query(&Ready::Typed(TAKEN), &[]).await?;
     let steps = rows.iter().map(|row| Ok((row.int(0)?, row.text(1)?.to_owned())));
     Ok(Some(steps.collect::<Result<_, crate::StoreError>>()?))
 }

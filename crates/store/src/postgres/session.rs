@@ -65,6 +65,12 @@ enum Queued {
     Statement(Text, Vec<Owned>),
 }
 
+/// The same, ready to be sent.
+enum Outgoing {
+    Plain(String),
+    Statement(Ready, Vec<Owned>),
+}
+
 impl<'c> Session<'c> {
     /// A transaction that begins with its first statement, holding `keys`.
     pub(super) fn new(connection: &'c Connection, purpose: Purpose, keys: &Keys, patience: Duration) -> Self {
@@ -142,7 +148,7 @@ impl<'c> Session<'c> {
     }
 
     /// What is queued, every statement of it ready to be sent.
-    async fn prepared_queue(&self) -> Result<Vec<(Ready, Vec<Owned>, Option<String>)>, Fault> {
+    async fn prepared_queue(&self) -> Result<Vec<Outgoing>, Fault> {
         loop {
             let missing = {
                 let state = self.lock();
@@ -156,29 +162,25 @@ impl<'c> Session<'c> {
         }
         let queue = std::mem::take(&mut self.lock().queue);
         let ready = |queued| match queued {
-            Queued::Plain(text) => Ok((Ready::Typed(Text::own("")), Vec::new(), Some(text))),
+            Queued::Plain(text) => Ok(Outgoing::Plain(text)),
             Queued::Statement(text, params) => {
                 let lost = || Fault::Connection("a prepared statement was lost".to_owned());
-                Ok((self.connection.ready(text).ok_or_else(lost)?, params, None))
+                Ok(Outgoing::Statement(self.connection.ready(text).ok_or_else(lost)?, params))
             }
         };
         queue.into_iter().map(ready).collect()
     }
 
     /// Sends what was queued and then `last`, in this order, and only then waits for the answers.
-    async fn send<R>(
-        &self,
-        queue: Vec<(Ready, Vec<Owned>, Option<String>)>,
-        last: impl Future<Output = Result<R, Fault>>,
-    ) -> Result<R, Fault> {
+    async fn send<R>(&self, queue: Vec<Outgoing>, last: impl Future<Output = Result<R, Fault>>) -> Result<R, Fault> {
         let connection = self.connection;
-        let mut ahead: Vec<BoxFuture<'_, Result<(), Fault>>> = Vec::with_capacity(queue.len());
-        for (statement, params, plain) in &queue {
-            ahead.push(match plain {
-                Some(text) => connection.batch(text).boxed(),
-                None => connection.execute(statement, params).map(|done| done.map(drop)).boxed(),
-            });
-        }
+        let start = |outgoing| match outgoing {
+            Outgoing::Plain(text) => async move { connection.batch(&text).await }.boxed(),
+            Outgoing::Statement(statement, params) => {
+                async move { connection.execute(&statement, &params).await.map(drop) }.boxed()
+            }
+        };
+        let mut ahead: Vec<BoxFuture<'_, Result<(), Fault>>> = queue.into_iter().map(start).collect();
         // Each is sent when it is polled for the first time.
         let mut answers = Vec::with_capacity(ahead.len());
         for sending in &mut ahead {

@@ -8,7 +8,6 @@
 //! no longer come, is it run again. Nothing is guessed.
 
 use std::{
-    collections::VecDeque,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
@@ -21,7 +20,7 @@ use tokio::{
 
 use super::{
     address::Address,
-    connection::{Connection, Text},
+    connection::{Connection, Ready, Text},
     fault::Fault,
     session::{Purpose, Session},
 };
@@ -110,9 +109,9 @@ impl Worker {
             if shared.len() > 1 {
                 self.together(shared).await;
             } else {
-                self.apart(shared.into()).await;
+                self.apart(shared).await;
             }
-            self.apart(alone.into()).await;
+            self.apart(alone).await;
         }
     }
 
@@ -122,28 +121,29 @@ impl Worker {
             Ok(()) => jobs.into_iter().for_each(Answer::tell),
             Err((Fault::Unknown(what), name)) => match self.was_committed(project_of(&jobs), &name, &what).await {
                 Ok(true) => jobs.into_iter().for_each(Answer::tell),
-                Ok(false) => self.apart(jobs.into()).await,
+                Ok(false) => self.apart(jobs).await,
                 Err(error) => jobs.into_iter().for_each(|job| job.fail(error.clone())),
             },
-            Err(_) => self.apart(jobs.into()).await,
+            Err(_) => self.apart(jobs).await,
         }
     }
 
     /// Runs each job in a transaction of its own, again and again while that can help and somebody waits.
-    async fn apart(&mut self, jobs: VecDeque<Job>) {
-        for job in jobs {
-            let mut one = vec![job];
-            let result = self.alone(&mut one).await;
-            for job in one {
-                match &result {
-                    Ok(()) => job.tell(),
-                    Err(error) => job.fail(error.clone()),
-                }
+    async fn apart(&mut self, jobs: Vec<Job>) {
+        for mut job in jobs {
+            // Whoever gave up while those before were tried is not worked for: after an outage the line must be short.
+            if !job.is_wanted() {
+                continue;
+            }
+            match self.alone(&mut job).await {
+                Ok(()) => job.tell(),
+                Err(error) => job.fail(error),
             }
         }
     }
 
-    async fn alone(&mut self, one: &mut [Job]) -> Result<(), StoreError> {
+    async fn alone(&mut self, job: &mut Job) -> Result<(), StoreError> {
+        let one = std::slice::from_mut(job);
         let started = Instant::now();
         let mut pause = BACK_OFF;
         loop {
@@ -246,8 +246,7 @@ impl Worker {
         let connection = self.connected().await?;
         let asking = async {
             let params = [Owned::Bytes(project.to_vec()), Owned::Bytes(name.to_vec())];
-            let statement = connection.prepare(SETTLE).await?;
-            connection.execute(&statement, &params).await
+            connection.execute(&Ready::Typed(SETTLE), &params).await
         };
         let answer = timeout(patience, asking).await;
         let answer = answer.unwrap_or_else(|_| Err(Fault::Connection("the database did not answer".to_owned())));
@@ -270,10 +269,8 @@ impl Worker {
         let patience = self.patience;
         let Ok(connection) = self.connected().await else { return };
         let before = connection.server_time().saturating_sub(KEPT_MS).to_be_bytes();
-        let clearing = async {
-            let statement = connection.prepare(CLEAR).await?;
-            connection.execute(&statement, &[Owned::Bytes(project.to_vec()), Owned::Bytes(before.to_vec())]).await
-        };
+        let params = [Owned::Bytes(project.to_vec()), Owned::Bytes(before.to_vec())];
+        let clearing = connection.execute(&Ready::Typed(CLEAR), &params);
         if !matches!(timeout(patience, clearing).await, Ok(Ok(_))) {
             // The next transaction finds out on a new connection what is wrong.
             self.connection = None;

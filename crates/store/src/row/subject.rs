@@ -3,7 +3,7 @@
 use countersign_engine::{history::Link, id::UserId, time::Timestamp, window::Activity};
 
 use super::{activity, user::UserRef};
-use crate::{Keys, Row, Sql, StoreError, Tx};
+use crate::{Row, Sql, StoreError, Tx};
 
 static READ: Sql =
     Sql::same("SELECT user_count, activity FROM subjects WHERE project_id = $1 AND kind = $2 AND key = $3")
@@ -45,7 +45,8 @@ pub(crate) struct Subject {
     pub(crate) activity: Activity,
 }
 
-/// The subject of that kind and key; `None` when never seen. Whoever changes it must hold its key ([`hold`]).
+/// The subject of that kind and key; `None` when never seen. Whoever changes it must have asked for its
+/// key.
 pub(crate) async fn read<T: Tx>(
     tx: &T,
     project: &[u8; 16],
@@ -67,11 +68,6 @@ pub(crate) async fn make<T: Tx>(
     tx.write(&MAKE, &new);
     let rows = tx.read_locked(&READ, &[project.into(), kind.into(), key.into()]).await?;
     Ok(decode(&rows)?.unwrap_or_default())
-}
-
-/// Asks for the subject's key.
-pub(crate) fn hold(keys: &mut Keys, project: &[u8; 16], kind: &str, key: &str) {
-    keys.hold(project, kind, key);
 }
 
 fn decode(rows: &[Row]) -> Result<Option<Subject>, StoreError> {

@@ -1,6 +1,6 @@
 //! Opening: migrations run forward, once, and a file that is not for this version is left as it is.
 
-use countersign_store::{Migration, OpenError, SqliteOptions, Store};
+use countersign_store::{MIGRATIONS, Migration, OpenError, SqliteOptions, Store};
 
 use crate::operation::{Contents, Put, SCHEMA, file, open};
 
@@ -70,4 +70,12 @@ async fn another_programs_database_is_left_alone() {
         .unwrap();
     let notes = Store::open(&folder.path().join("notes.txt"), SqliteOptions::default());
     assert!(matches!(notes, Err(OpenError::Unusable { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_the_first_schema_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    Store::open_with(&file(&folder), SqliteOptions::default(), &MIGRATIONS[..1]).unwrap().close().await;
+    let store = Store::open(&file(&folder), SqliteOptions::default()).unwrap();
+    store.prepare(countersign_store::op::statements()).await.unwrap();
 }

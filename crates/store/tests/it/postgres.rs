@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use countersign_engine::{config::Project, consume::Expect, id::EvaluationId};
-use countersign_postgres_cluster::{Cluster, Durability};
+use countersign_engine::{config::Project, consume::Expect, evaluation::Verdict, id::EvaluationId};
+use countersign_postgres_cluster::{Cluster, Durability, Pooler};
 use countersign_store::{
     Keys, OpenError, Operation, POSTGRES_MIGRATIONS, PostgresOptions, Store, StoreError, Tx,
     op::{Consume, ConsumeOutcome, Evaluate, EvaluationById},
@@ -19,7 +19,7 @@ use futures_util::{StreamExt, future::join_all, stream};
 
 use crate::{
     operation::{Contents, Hold, POSTGRES_SCHEMA, Put},
-    product::{NOW, moment, project, signals},
+    product::{CAP, NOW, moment, project, signals},
 };
 
 /// How long the nodes may take to find the new primary.
@@ -406,4 +406,104 @@ async fn a_commit_whose_answer_is_lost_is_looked_up_and_never_guessed() {
         }
         assert_eq!(store.read(Contents).await.unwrap(), ((0..80).collect(), 80), "each once");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_isolates_otherwise_by_default_changes_nothing() {
+    // Under these a transaction would see only what was there before it got its keys.
+    for level in ["repeatable read", "serializable"] {
+        let setting = format!("default_transaction_isolation = '{level}'");
+        let cluster = Cluster::start(Durability::Processes, &[&setting]).unwrap();
+        let url = cluster.url("postgres");
+        let nodes = join_all((0..3).map(|_| node(&url))).await;
+        let project = project(CAP);
+        for round in 0..10_u64 {
+            let visit = |n: u64| {
+                let op = Evaluate {
+                    project: Arc::clone(&project),
+                    environment: countersign_engine::environment::Environment::Development,
+                    signals: signals("access", &format!("user{round}"), n),
+                    moment: moment(round * 100 + n),
+                };
+                nodes.iter().cycle().nth(usize::try_from(n).unwrap()).unwrap().run(op)
+            };
+            let done: Vec<_> = join_all((0..9).map(visit)).await.into_iter().map(Result::unwrap).collect();
+            let let_in = done.iter().filter(|done| done.evaluation.verdict == Verdict::Allow).count();
+            assert_eq!(let_in, 3, "{level}, round {round}");
+        }
+    }
+}
+
+/// A column as `table.column kind nullable key`, in one spelling for both databases.
+fn column(table: &str, name: &str, kind: &str, not_null: bool, key: i64) -> String {
+    let kind = match kind.to_lowercase().as_str() {
+        "blob" | "bytea" => "bytes",
+        "integer" | "bigint" => "integer",
+        "text" => "text",
+        other => panic!("{table}.{name} is {other}"),
+    };
+    format!("{table}.{name} {kind} not_null={not_null} key={key}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_databases_have_the_same_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    Store::open(&path, countersign_store::SqliteOptions::default()).unwrap().close().await;
+    let sqlite = rusqlite::Connection::open(&path).unwrap();
+    let mut statement = sqlite
+        .prepare(
+            "SELECT t.name, c.name, c.type, c.\"notnull\", c.pk FROM sqlite_schema t JOIN pragma_table_info(t.name) c \
+             WHERE t.type = 'table'",
+        )
+        .unwrap();
+    let text = |row: &rusqlite::Row<'_>, place: usize| row.get::<_, String>(place).unwrap();
+    let rows = statement
+        .query_map([], |row| {
+            Ok(column(&text(row, 0), &text(row, 1), &text(row, 2), row.get::<_, i64>(3)? == 1, row.get(4)?))
+        })
+        .unwrap();
+    let ours: BTreeSet<String> = rows.map(Result::unwrap).collect();
+
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    node(&url).await.close().await;
+    let listed = cluster
+        .sql(
+            url.rsplit('/').next().unwrap(),
+            "SELECT c.relname, a.attname, format_type(a.atttypid, NULL), a.attnotnull, \
+             coalesce(array_position(i.indkey::int[], a.attnum::int) + 1, 0) FROM pg_class c \
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 \
+             LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary \
+             WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition",
+        )
+        .unwrap();
+    let theirs: BTreeSet<String> = listed
+        .lines()
+        .map(|line| {
+            let [table, name, kind, not_null, key] = line.split('|').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            column(table, name, kind, not_null == "t", key.parse().unwrap())
+        })
+        .collect();
+    // By which PostgreSQL's lost commits are found; SQLite's can't be lost.
+    let own = |line: &&String| !line.starts_with("transactions.");
+    assert!(ours.len() > 60);
+    assert_eq!(ours.iter().collect::<Vec<_>>(), theirs.iter().filter(own).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_lends_connections_by_the_transaction_may_stand_in_between() {
+    let cluster = Cluster::shared().unwrap();
+    let pooler = Pooler::start(&cluster).unwrap();
+    let url = pooler.url(&cluster, &cluster.database().unwrap());
+    let store = Store::connect_with(&url, PostgresOptions::default(), POSTGRES_SCHEMA).await.unwrap();
+    let done = join_all((0..200).map(|id| store.run(Put(id)))).await;
+    assert!(done.iter().all(Result::is_ok), "{done:?}");
+    for _ in 0..20 {
+        assert_eq!(store.read(Contents).await.unwrap(), ((0..200).collect(), 200));
+    }
+    let url = pooler.url(&cluster, &cluster.database().unwrap());
+    let nodes = join_all((0..3).map(|_| node(&url))).await;
+    let won = race(&nodes, &project("[]"), 0, 50, &AtomicUsize::new(0)).await;
+    assert_eq!(won, vec![1; 50]);
 }
