@@ -63,15 +63,17 @@ pub fn project(policies: &str) -> Arc<Project> {
     })
 }
 
+/// What comes from one browser of a user. No two browsers share an address or a mail domain: what makes them wait for each
+/// other is the user alone.
 pub fn signals(action: &str, user: &str, browser: u64) -> Signals {
     Signals {
         action: ActionName::parse(action).unwrap(),
         user: Some(ExternalId::parse(user).unwrap()),
-        email: Some(Contact::email("ada@example.com")),
+        email: Some(Contact::email(&format!("ada@shop{browser}.example"))),
         phone: None,
         metadata: None,
         groups: Vec::new(),
-        ip: Some("203.0.113.9".parse().unwrap()),
+        ip: Some(std::net::Ipv4Addr::from_bits(0xC633_0000 | u32::try_from(browser).unwrap()).into()),
         place: None,
         agent: Agent { browser: None, os: None, device_type: Some(DeviceType::Computer) },
         fingerprint: None,
