@@ -259,8 +259,9 @@ pub trait Operation: Send + Sync + 'static {
     /// What it answers, refusals included.
     type Out: Send + 'static;
 
-    /// Whether it may run in one transaction with others. Only where every row that it locks or writes is under one of
-    /// its [`Keys`], or is written by nothing that waits for another row: else two transactions could wait for each other.
+    /// Whether it may run in one transaction with others. Only where what it changes is under its [`Keys`], so that two
+    /// transactions hardly ever wait for each other in a circle; where they do all the same (a step of a challenge while
+    /// its user is evaluated twice), PostgreSQL ends one of them after a second, and it is run again.
     const SHARES: bool = false;
 
     /// The project that it works on, if it is one.

@@ -40,6 +40,15 @@ fn number(value: u32) -> OwnedFact {
     OwnedFact::from(value)
 }
 
+#[test]
+fn what_was_measured_is_not_printed() {
+    let printed = format!("{:?}", complete());
+    for private in ["ada", "example", "203.0.113", "https"] {
+        assert!(!printed.contains(private), "{private} in {printed}");
+    }
+    assert!(printed.contains("action"), "{printed}");
+}
+
 /// Nothing but the action is known.
 fn nothing() -> Signals {
     Signals {
