@@ -15,7 +15,7 @@ mod tx;
 pub use migration::{MIGRATIONS, Migration, OpenError, POSTGRES_MIGRATIONS};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
-pub use tx::{Keys, Operation, Row, Sql, StoreError, Tx, Value};
+pub use tx::{Keys, Operation, Row, Sql, StateKey, StateRow, StoreError, Tx, Value};
 
 use std::path::Path;
 

@@ -66,7 +66,7 @@ impl<T: Into<Self>> From<Option<T>> for Value<'_> {
 }
 
 /// A value that came from the database, or waits to be sent there.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Owned {
     Int(i64),
     Text(String),
@@ -87,7 +87,7 @@ impl fmt::Debug for Owned {
 }
 
 /// A row: read by the column's place, checked for its kind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row(pub(crate) Vec<Owned>);
 
 const WRONG_KIND: StoreError = StoreError::Corrupt { what: "a column of another kind" };
@@ -161,17 +161,25 @@ pub struct Sql {
     sqlite: &'static str,
     postgres: &'static str,
     locking: Option<&'static str>,
+    for_many: bool,
 }
 
 impl Sql {
     /// A statement that both databases understand.
     pub const fn same(text: &'static str) -> Self {
-        Self { sqlite: text, postgres: text, locking: None }
+        Self { sqlite: text, postgres: text, locking: None, for_many: false }
     }
 
     /// A statement that must differ.
     pub const fn each(sqlite: &'static str, postgres: &'static str) -> Self {
-        Self { sqlite, postgres, locking: None }
+        Self { sqlite, postgres, locking: None, for_many: false }
+    }
+
+    /// The same statement, which PostgreSQL may be sent once for many operations of a transaction. Only where no two of
+    /// them write the same row, in whatever order, and the rows that one reads need no order.
+    #[must_use]
+    pub const fn for_many(self) -> Self {
+        Self { for_many: true, ..self }
     }
 
     /// The same statement, fit for [`Tx::read_locked`]: on PostgreSQL `clause` then follows its text. SQLite has one
@@ -195,35 +203,101 @@ impl Sql {
     pub const fn locking_clause(&self) -> Option<&'static str> {
         self.locking
     }
+
+    /// Whether it may be sent once for many operations.
+    pub const fn is_for_many(&self) -> bool {
+        self.for_many
+    }
+}
+
+/// A row that is read whole, changed and written back whole, under its key; and that operations of one transaction may
+/// share: each sees what the one before wrote, and the database is asked and told once.
+#[derive(Debug)]
+pub struct StateRow {
+    /// Reads it, given the project, the kind and the key.
+    pub read: Sql,
+    /// Writes it, given the same and then its columns, in the order in which `read` answers them.
+    pub save: Sql,
+}
+
+/// Which row of state.
+#[derive(Clone, Copy, Debug)]
+pub struct StateKey<'a> {
+    /// The project that it belongs to.
+    pub project: &'a [u8; 16],
+    /// What kind of thing it tells of.
+    pub kind: &'a str,
+    /// Which of them.
+    pub key: &'a str,
+}
+
+impl<'a> StateKey<'a> {
+    /// The number by which it is held. Two that are alike by chance only wait for each other needlessly.
+    pub(crate) fn number(&self) -> i64 {
+        let mut hash = Sha256::new();
+        hash.update(self.project);
+        hash.update((self.kind.len() as u64).to_be_bytes());
+        hash.update(self.kind);
+        hash.update(self.key);
+        let digest: [u8; 32] = hash.finalize().into();
+        let mut first = [0; 8];
+        first.copy_from_slice(digest.split_at(8).0);
+        i64::from_be_bytes(first)
+    }
+
+    pub(crate) fn params(&self) -> [Value<'a>; 3] {
+        [self.project.into(), self.kind.into(), self.key.into()]
+    }
 }
 
 /// What an operation must have to itself while it runs, known before it reads anything. On PostgreSQL the keys of all
 /// operations of a transaction are taken at its beginning in one order, so that nobody waits in a circle; a row that
 /// doesn't exist yet can be held this way too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys(BTreeSet<i64>);
+pub struct Keys {
+    alone: BTreeSet<i64>,
+    shared: BTreeSet<i64>,
+}
 
 impl Keys {
-    /// Asks for a key. Two that are alike by chance only wait for each other needlessly.
+    /// Asks for a key that no other operation has at the same time.
     pub fn hold(&mut self, project: &[u8; 16], kind: &str, key: &str) {
-        let mut hash = Sha256::new();
-        hash.update(project);
-        hash.update((kind.len() as u64).to_be_bytes());
-        hash.update(kind);
-        hash.update(key);
-        let digest: [u8; 32] = hash.finalize().into();
-        let mut first = [0; 8];
-        first.copy_from_slice(digest.split_at(8).0);
-        self.0.insert(i64::from_be_bytes(first));
+        self.alone.insert(StateKey { project, kind, key }.number());
+    }
+
+    /// Asks for the row of state of that key: operations of one transaction have it one after the other.
+    pub fn share(&mut self, key: &StateKey<'_>) {
+        self.shared.insert(key.number());
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.alone.is_empty() && self.shared.is_empty()
+    }
+
+    /// What no other operation may have at the same time.
+    pub(crate) const fn alone(&self) -> &BTreeSet<i64> {
+        &self.alone
+    }
+
+    /// All of them, those in both ways twice.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &i64> {
+        self.alone.iter().chain(&self.shared)
+    }
+
+    /// What operations of one transaction may have one after the other.
+    pub(crate) const fn shared(&self) -> &BTreeSet<i64> {
+        &self.shared
+    }
+
+    /// Asks for all that `other` does, too.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.alone.extend(&other.alone);
+        self.shared.extend(&other.shared);
     }
 
     /// The keys in their one order, as PostgreSQL is told them.
     pub(crate) fn in_order(&self) -> String {
-        let keys: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        let keys: Vec<_> = self.alone.union(&self.shared).map(ToString::to_string).collect();
         keys.join(",")
     }
 }
@@ -252,6 +326,16 @@ pub trait Tx: Sync {
 
     /// Writes by the end of the transaction; a failure fails the operation.
     fn write(&self, sql: &'static Sql, params: &[Value<'_>]);
+
+    /// Reads a row of state for which the operation asked ([`Keys::share`]); `None` when there is none yet.
+    fn read_state(
+        &self,
+        state: &'static StateRow,
+        key: &StateKey<'_>,
+    ) -> impl Future<Output = Result<Option<Row>, StoreError>> + Send;
+
+    /// Writes a row of state for which the operation asked, by the end of the transaction.
+    fn write_state(&self, state: &'static StateRow, key: &StateKey<'_>, columns: &[Value<'_>]);
 }
 
 /// One transaction of the domain. Run again with the same values it does the same: it draws no id and reads no clock.
@@ -259,9 +343,10 @@ pub trait Operation: Send + Sync + 'static {
     /// What it answers, refusals included.
     type Out: Send + 'static;
 
-    /// Whether it may run in one transaction with others. Only where what it changes is under its [`Keys`], so that two
-    /// transactions hardly ever wait for each other in a circle; where they do all the same (a step of a challenge while
-    /// its user is evaluated twice), PostgreSQL ends one of them after a second, and it is run again.
+    /// Whether it may run in one transaction with others, side by side with those that ask for other [`Keys`]. Only where
+    /// what it changes is under its keys or held by [`Tx::read_locked`], so that two transactions hardly ever wait for each
+    /// other in a circle; where they do all the same (a step of a challenge while its user is evaluated twice), PostgreSQL
+    /// ends one of them after a second, and it is run again.
     const SHARES: bool = false;
 
     /// The project that it works on, if it is one.

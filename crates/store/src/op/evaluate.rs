@@ -20,7 +20,7 @@ use futures_util::{future::try_join_all, try_join};
 pub use countersign_engine::decide::Moment;
 
 use crate::{
-    Keys, Operation, StoreError, Tx, op,
+    Keys, Operation, StateKey, StoreError, Tx, op,
     row::{self, subject::Subject, user::UserRef},
 };
 
@@ -63,7 +63,7 @@ impl Operation for Evaluate {
         }
         for (kind, key) in [("ip", network), ("fingerprint", fingerprint), ("email_domain", email_domain)] {
             if let Some(key) = key {
-                keys.hold(&project, kind, &key);
+                keys.share(&StateKey { project: &project, kind, key: &key });
             }
         }
     }
@@ -212,15 +212,17 @@ impl Evaluate {
         let after = &decision.after;
         let counted =
             |activity: &countersign_engine::window::Activity| Subject { user_count: 0, activity: activity.clone() };
+        let save = |kind, key: String, subject| {
+            row::subject::save(tx, &StateKey { project: &project, kind, key: &key }, &subject, now);
+        };
         if let Some(key) = network {
-            row::subject::save(tx, &project, "ip", &key, &counted(&after.ip), now);
+            save("ip", key, counted(&after.ip));
         }
         if let Some(key) = email_domain {
-            row::subject::save(tx, &project, "email_domain", &key, &counted(&after.email_domain), now);
+            save("email_domain", key, counted(&after.email_domain));
         }
         if let (Some(key), Some(print)) = (fingerprint, &after.fingerprint) {
-            let subject = Subject { user_count: print.user_count, activity: print.activity.clone() };
-            row::subject::save(tx, &project, "fingerprint", &key, &subject, now);
+            save("fingerprint", key, Subject { user_count: print.user_count, activity: print.activity.clone() });
         }
     }
 
@@ -265,7 +267,7 @@ async fn subject<T: Tx>(
     key: Option<&str>,
 ) -> Result<Option<Subject>, StoreError> {
     match key {
-        Some(key) => row::subject::read(tx, project, kind, key).await,
+        Some(key) => row::subject::read(tx, &StateKey { project, kind, key }).await,
         None => Ok(None),
     }
 }

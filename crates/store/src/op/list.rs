@@ -22,7 +22,8 @@ static CONTAINS: Sql = Sql::each(
      AND (expires_at IS NULL OR expires_at > $4) LIMIT 1",
     "SELECT 1::bigint FROM list_entries WHERE project_id = $1 AND list_id = $2 AND value IN \
      (SELECT jsonb_array_elements_text($3::text::jsonb)) AND (expires_at IS NULL OR expires_at > $4) LIMIT 1",
-);
+)
+.for_many();
 
 pub(crate) const ALL: &[&Sql] = &[&SAVE, &DELETE, &READ, &CONTAINS];
 

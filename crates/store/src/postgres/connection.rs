@@ -18,6 +18,7 @@ use tokio_postgres::{
 use super::{
     address::Address,
     fault::{Fault, WrongKind},
+    merge,
 };
 use crate::{
     Row, Sql, StoreError,
@@ -35,6 +36,8 @@ pub(super) struct Connection {
     epoch: (i64, Instant),
     /// What no other connection shares, and how often it was used: together they name a transaction.
     unique: (Vec<u8>, AtomicU64),
+    /// When its plans were last made.
+    planned: Mutex<Instant>,
     /// The server's version, as `150004`.
     pub(super) version: i64,
 }
@@ -46,40 +49,113 @@ impl Drop for Connection {
     }
 }
 
-/// A statement's text, which is constant; and whether it holds what it reads.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// A statement's text, which is constant; and in which form it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Text {
     sql: &'static str,
+    /// What follows it where it holds what it reads.
     locking: Option<&'static str>,
+    /// Whether it may be sent once for many.
+    for_many: bool,
+    /// Whether it is.
+    many: bool,
 }
 
 impl Text {
     pub(super) const fn plain(sql: &'static Sql) -> Self {
-        Self { sql: sql.postgres(), locking: None }
+        Self { sql: sql.postgres(), locking: None, for_many: sql.is_for_many(), many: false }
     }
 
     /// The form that holds what it reads; an error where the statement has none.
     pub(super) fn locking(sql: &'static Sql) -> Result<Self, StoreError> {
         let missing = || StoreError::Failed(Faults("a statement that holds rows doesn't say which".to_owned()));
-        Ok(Self { sql: sql.postgres(), locking: Some(sql.locking_clause().ok_or_else(missing)?) })
+        Ok(Self { locking: Some(sql.locking_clause().ok_or_else(missing)?), ..Self::plain(sql) })
     }
 
     pub(super) const fn own(sql: &'static str) -> Self {
-        Self { sql, locking: None }
+        Self { sql, locking: None, for_many: false, many: false }
+    }
+
+    /// The form that is sent once for many, where there is one.
+    pub(super) fn many(self) -> Option<Self> {
+        self.for_many.then_some(Self { many: true, ..self })
+    }
+
+    /// Whether it holds what it reads.
+    pub(super) const fn is_locking(&self) -> bool {
+        self.locking.is_some()
+    }
+
+    const fn single(self) -> Self {
+        Self { many: false, ..self }
     }
 
     fn whole(&self) -> String {
         self.locking.map_or_else(|| self.sql.to_owned(), |clause| format!("{} {clause}", self.sql))
     }
+
+    /// What is sent once for many, given the types of one's parameters.
+    fn whole_for_many(&self, types: &[Type]) -> Result<String, Fault> {
+        let unfit = || Fault::Operation(StoreError::Failed(Faults("a statement can't be sent for many".to_owned())));
+        merge::for_many(self.sql, self.locking, types).ok_or_else(unfit)
+    }
 }
 
 /// A statement that can be sent at once.
+#[derive(Clone)]
 pub(super) enum Ready {
     /// The server knows it.
     Prepared(Statement),
     /// Sent with its text: for what is asked rarely, and behind a pooler that loses what was prepared.
     Typed(Text),
 }
+
+/// What a statement is sent with: a value, or an array of them, for each of its places.
+pub(super) enum Params {
+    /// Of one operation.
+    One(Vec<Owned>),
+    /// Of many, column by column.
+    Many(Vec<Column>),
+}
+
+/// The values of many operations for one place of their statement.
+#[derive(Debug)]
+pub(super) struct Column(Vec<Owned>);
+
+impl Params {
+    /// None.
+    pub(super) const NONE: Self = Self::One(Vec::new());
+
+    /// Those of many operations, each of which has a value for each place.
+    pub(super) fn of_many(rows: Vec<Vec<Owned>>) -> Self {
+        let mut columns: Vec<Column> = Vec::new();
+        for row in rows {
+            columns.resize_with(row.len().max(columns.len()), || Column(Vec::new()));
+            for (column, value) in columns.iter_mut().zip(row) {
+                column.0.push(value);
+            }
+        }
+        Self::Many(columns)
+    }
+
+    fn as_driver(&self) -> Vec<&(dyn ToSql + Sync)> {
+        match self {
+            Self::One(values) => values.iter().map(|value| value as _).collect(),
+            Self::Many(columns) => columns.iter().map(|column| column as _).collect(),
+        }
+    }
+
+    /// With the kinds of the values, for a statement that was not prepared.
+    fn typed(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        match self {
+            Self::One(values) => values.iter().map(|value| (value as _, value.kind())).collect(),
+            Self::Many(columns) => columns.iter().map(|column| (column as _, Type::UNKNOWN)).collect(),
+        }
+    }
+}
+
+/// How long a plan is kept: making all of them again takes a few milliseconds.
+const REPLAN: Duration = Duration::from_secs(1);
 
 const ABOUT_THE_SERVER: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, \
      uuid_send(gen_random_uuid()), current_setting('server_version_num')::bigint";
@@ -104,6 +180,7 @@ impl Connection {
             unprepared,
             epoch: (0, Instant::now()),
             unique: (Vec::new(), AtomicU64::new(0)),
+            planned: Mutex::new(Instant::now()),
             version: 0,
         };
         let rows = connection.client.query_typed(ABOUT_THE_SERVER, &[]).await?;
@@ -148,45 +225,88 @@ impl Connection {
         self.lock().get(&text).cloned().map(Ready::Prepared)
     }
 
+    /// Whether statements are prepared. Those for many have to be: only the server knows the types of their arrays.
+    pub(super) fn is_preparing(&self) -> bool {
+        !self.unprepared.load(Ordering::Relaxed)
+    }
+
     /// Prepares a statement, unless it is.
     pub(super) async fn prepare(&self, text: Text) -> Result<Ready, Fault> {
         if let Some(ready) = self.ready(text) {
             return Ok(ready);
         }
-        let statement = self.client.prepare(&text.whole()).await?;
-        self.lock().insert(text, statement.clone());
-        Ok(Ready::Prepared(statement))
+        let mut whole = text.whole();
+        if text.many {
+            let single = match self.ready(text.single()) {
+                Some(Ready::Prepared(single)) => single,
+                _ => self.keep(text.single(), &whole).await?,
+            };
+            whole = text.whole_for_many(single.params())?;
+        }
+        Ok(Ready::Prepared(self.keep(text, &whole).await?))
     }
 
-    /// Looks at a statement without keeping it; the error says what the server says.
+    async fn keep(&self, text: Text, whole: &str) -> Result<Statement, Fault> {
+        let statement = self.client.prepare(whole).await?;
+        self.lock().insert(text, statement.clone());
+        Ok(statement)
+    }
+
+    /// Looks at a statement, and at its form for many, without keeping it; the error says what the server says.
     pub(super) async fn check(&self, text: Text) -> Result<(), String> {
         let told = |error: tokio_postgres::Error| {
             error.as_db_error().map_or_else(|| error.to_string(), |refusal| refusal.message().to_owned())
         };
-        self.client.prepare(&text.whole()).await.map(drop).map_err(told)
+        let single = self.client.prepare(&text.whole()).await.map_err(told)?;
+        if text.for_many {
+            let many = text.whole_for_many(single.params()).map_err(|fault| fault.into_error().to_string())?;
+            self.client.prepare(&many).await.map_err(told)?;
+        }
+        Ok(())
     }
 
     /// Runs a statement and reads its rows.
-    pub(super) async fn query(&self, statement: &Ready, params: &[Owned]) -> Result<Vec<Row>, Fault> {
+    pub(super) async fn query(&self, statement: &Ready, params: &Params) -> Result<Vec<Row>, Fault> {
         let rows = match statement {
-            Ready::Prepared(statement) => {
-                let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
-                self.client.query(statement, &params).await?
-            }
-            Ready::Typed(text) => self.client.query_typed(&text.whole(), &typed(params)).await?,
+            Ready::Prepared(statement) => self.client.query(statement, &params.as_driver()).await?,
+            Ready::Typed(text) => self.client.query_typed(&text.whole(), &params.typed()).await?,
         };
         Ok(rows.iter().map(own).collect::<Result<_, _>>()?)
     }
 
     /// Runs a statement; how many rows it changed.
-    pub(super) async fn execute(&self, statement: &Ready, params: &[Owned]) -> Result<u64, Fault> {
+    pub(super) async fn execute(&self, statement: &Ready, params: &Params) -> Result<u64, Fault> {
         Ok(match statement {
-            Ready::Prepared(statement) => {
-                let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|value| value as _).collect();
-                self.client.execute(statement, &params).await?
-            }
-            Ready::Typed(text) => self.client.execute_typed(&text.whole(), &typed(params)).await?,
+            Ready::Prepared(statement) => self.client.execute(statement, &params.as_driver()).await?,
+            Ready::Typed(text) => self.client.execute_typed(&text.whole(), &params.typed()).await?,
         })
+    }
+
+    /// The text that begins a transaction.
+    ///
+    /// `patience` is how long it may be idle before the server ends it, since a node that stalls while it holds locks must
+    /// not stop the others; and how long it waits for a lock.
+    pub(super) fn begin(&self, read_only: bool, patience: Duration) -> String {
+        let ms = patience.as_millis();
+        // Whatever the server's default is: a transaction must see what others did until it got its keys.
+        let level = if read_only { "REPEATABLE READ READ ONLY" } else { "READ COMMITTED READ WRITE" };
+        // Every statement is keyed, so a plan without the right index is always wrong. Yet the server makes such plans while
+        // a table is small, and keeps them as it grows: it is told what not to think of, and to think again now and then.
+        let again = if self.is_plan_old() { "; DISCARD PLANS" } else { "" };
+        format!(
+            "BEGIN ISOLATION LEVEL {level}{again}; SET LOCAL lock_timeout = {ms}; \
+             SET LOCAL idle_in_transaction_session_timeout = {ms}; SET LOCAL enable_seqscan = off; \
+             SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+        )
+    }
+
+    fn is_plan_old(&self) -> bool {
+        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = planned.elapsed() >= REPLAN;
+        if is_old {
+            *planned = Instant::now();
+        }
+        is_old
     }
 
     /// Runs statements that take nothing and answer nothing.
@@ -199,30 +319,29 @@ impl Connection {
     }
 }
 
-/// How long a connection may be idle inside a transaction before the server ends it: a node that stalls while it holds
-/// locks must not stop the others. Also how long it waits for a lock.
-pub(super) fn begin(read_only: bool, patience: Duration) -> String {
-    let ms = patience.as_millis();
-    // Whatever the server's default is: a transaction must see what others did until it got its keys.
-    let level = if read_only { "REPEATABLE READ READ ONLY" } else { "READ COMMITTED READ WRITE" };
-    format!(
-        "BEGIN ISOLATION LEVEL {level}; SET LOCAL lock_timeout = {ms}; SET LOCAL idle_in_transaction_session_timeout = {ms}"
-    )
+impl Owned {
+    const fn kind(&self) -> Type {
+        match self {
+            Self::Int(_) => Type::INT8,
+            Self::Text(_) => Type::TEXT,
+            Self::Bytes(_) => Type::BYTEA,
+            Self::Null => Type::UNKNOWN,
+        }
+    }
 }
 
-fn typed(params: &[Owned]) -> Vec<(&(dyn ToSql + Sync), Type)> {
-    params
-        .iter()
-        .map(|value| {
-            let kind = match value {
-                Owned::Int(_) => Type::INT8,
-                Owned::Text(_) => Type::TEXT,
-                Owned::Bytes(_) => Type::BYTEA,
-                Owned::Null => Type::UNKNOWN,
-            };
-            (value as &(dyn ToSql + Sync), kind)
-        })
-        .collect()
+impl ToSql for Column {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        let values: Vec<Option<&Owned>> = self.0.iter().map(|value| (*value != Owned::Null).then_some(value)).collect();
+        values.to_sql(kind, out)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // As for a single value.
+        true
+    }
+
+    to_sql_checked!();
 }
 
 impl ToSql for Owned {

@@ -3,7 +3,7 @@
 
 use super::{
     address::Address,
-    connection::{Connection, Ready, Text},
+    connection::{Connection, Params, Ready, Text},
     fault::Fault,
 };
 use crate::{
@@ -64,14 +64,14 @@ async fn step(connection: &Connection, address: &Address, migrations: &[Migratio
     let taking = async {
         connection.batch(TABLES).await?;
         connection.batch(next.sql).await?;
-        let values = [Owned::Int(next.number), Owned::Text(next.name.to_owned()), Owned::Text(checksum(next.sql))];
-        connection.execute(&Ready::Typed(RECORD), &values).await
+        let values = vec![Owned::Int(next.number), Owned::Text(next.name.to_owned()), Owned::Text(checksum(next.sql))];
+        connection.execute(&Ready::Typed(RECORD), &Params::One(values)).await
     };
     taking.await.map(drop).map_err(|fault| unreachable(address, fault))
 }
 
 async fn applied(connection: &Connection) -> Result<Applied, Fault> {
-    let rows = connection.query(&Ready::Typed(FOUND), &[]).await?;
+    let rows = connection.query(&Ready::Typed(FOUND), &Params::NONE).await?;
     let (tables, ours) = match rows.first() {
         Some(row) => (row.int(0)?, row.int(1)?),
         None => (0, 0),
@@ -79,7 +79,7 @@ async fn applied(connection: &Connection) -> Result<Applied, Fault> {
     if ours == 0 {
         return Ok((tables == 0).then(Vec::new));
     }
-    let rows = connection.query(&Ready::Typed(TAKEN), &[]).await?;
+    let rows = connection.query(&Ready::Typed(TAKEN), &Params::NONE).await?;
     let steps = rows.iter().map(|row| Ok((row.int(0)?, row.text(1)?.to_owned())));
     Ok(Some(steps.collect::<Result<_, crate::StoreError>>()?))
 }

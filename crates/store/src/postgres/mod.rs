@@ -6,7 +6,11 @@
 mod address;
 mod connection;
 mod fault;
+mod merge;
 mod migrate;
+mod outgoing;
+mod part;
+mod queue;
 mod session;
 mod worker;
 
@@ -16,11 +20,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{task::JoinSet, time::timeout};
 
 use address::Address;
 use connection::{Connection, Text};
 use fault::Fault;
+use queue::Queue;
 use session::Purpose;
 use worker::{Job, Worker};
 
@@ -58,8 +63,8 @@ struct Inner {
     address: Arc<Address>,
     patience: Duration,
     unprepared: Arc<AtomicBool>,
-    writes: Mutex<Option<mpsc::Sender<Job>>>,
-    reads: Mutex<Option<mpsc::Sender<Job>>>,
+    writes: Arc<Queue>,
+    reads: Arc<Queue>,
     workers: Mutex<JoinSet<()>>,
 }
 
@@ -82,8 +87,7 @@ impl PostgresStore {
         let mut workers = JoinSet::new();
         let mut first = Some(connection);
         let mut crew = |purpose, number: usize| {
-            let (sender, queue) = mpsc::channel(options.queue.max(1));
-            let queue = Arc::new(tokio::sync::Mutex::new(queue));
+            let queue = Arc::new(Queue::new(options.queue));
             for _ in 0..number.max(1) {
                 let worker = Worker {
                     purpose,
@@ -96,7 +100,7 @@ impl PostgresStore {
                 };
                 workers.spawn(worker.work());
             }
-            Mutex::new(Some(sender))
+            queue
         };
         let (writes, reads) = (crew(Purpose::Write, options.writers), crew(Purpose::Read, options.readers));
         let workers = Mutex::new(workers);
@@ -105,20 +109,17 @@ impl PostgresStore {
 
     /// See [`crate::Store::run`].
     pub async fn run<O: Operation>(&self, op: O) -> Result<O::Out, StoreError> {
-        self.ask(&self.0.writes, op).await
+        self.ask(&self.0.writes, Purpose::Write, op).await
     }
 
     /// See [`crate::Store::read`].
     pub async fn read<O: Operation>(&self, op: O) -> Result<O::Out, StoreError> {
-        self.ask(&self.0.reads, op).await
+        self.ask(&self.0.reads, Purpose::Read, op).await
     }
 
-    async fn ask<O: Operation>(&self, to: &Mutex<Option<mpsc::Sender<Job>>>, op: O) -> Result<O::Out, StoreError> {
-        let (job, answer) = Waiting::new(op);
-        lock(to).as_ref().ok_or_else(closed)?.try_send(Box::new(job)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-            mpsc::error::TrySendError::Closed(_) => closed(),
-        })?;
+    async fn ask<O: Operation>(&self, to: &Queue, purpose: Purpose, op: O) -> Result<O::Out, StoreError> {
+        let (waiting, answer) = Waiting::new(op);
+        to.add(Job::new(waiting, purpose))?;
         // Twice: once for its turn, once for itself.
         match timeout(self.0.patience * 2, answer).await {
             Ok(answered) => answered.map_err(|_| closed())?,
@@ -143,12 +144,13 @@ impl PostgresStore {
 
     /// See [`crate::Store::queue_depth`].
     pub fn queue_depth(&self) -> usize {
-        lock(&self.0.writes).as_ref().map_or(0, |jobs| jobs.max_capacity() - jobs.capacity())
+        self.0.writes.depth()
     }
 
     /// See [`crate::Store::close`].
     pub async fn close(self) {
-        drop((lock(&self.0.writes).take(), lock(&self.0.reads).take()));
+        self.0.writes.close();
+        self.0.reads.close();
         let mut workers = std::mem::take(&mut *lock(&self.0.workers));
         while workers.join_next().await.is_some() {}
     }

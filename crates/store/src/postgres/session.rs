@@ -1,28 +1,33 @@
 //! A transaction on a connection, as operations see it.
 //!
 //! Nothing is sent before it must be, and nothing is waited for before it must be: `BEGIN`, the keys and queued writes go
-//! ahead of the next read without waiting for their answers, the last writes go with `COMMIT`. So an operation that reads
-//! what it needs at once, decides, and writes, costs two round trips, and each further one in the same transaction one.
+//! ahead of the next reads without waiting for their answers, the last writes go with `COMMIT`. So operations that read
+//! what they need at once, decide, and write, cost two round trips, and each further stage of reading one.
+//!
+//! Operations that share a transaction run side by side: what all of them ask is sent together, as one statement where it
+//! is the same one, and so is what they write. Those that ask for a key to themselves that another has run after it. A row
+//! of state that they share passes from one to the next, in their order, without the database.
 
 use std::{
-    any::type_name,
-    panic::AssertUnwindSafe,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::Poll,
+    collections::{BTreeSet, HashMap},
+    future::poll_fn,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use futures_util::{FutureExt, future::BoxFuture, pin_mut, poll};
+use tokio::task::unconstrained;
 
 use super::{
-    connection::{Connection, Ready, Text, begin},
+    connection::{Connection, Ready, Text},
     fault::Fault,
+    outgoing::{Answer, Groups, Outgoing, Reply, broken},
+    part::Part,
+    worker::Job,
 };
 use crate::{
-    Operation, Row, Sql, StoreError, Tx, Value,
+    Row, StoreError,
     tx::{Faults, Keys, Owned},
 };
 
@@ -45,68 +50,149 @@ pub(super) struct Session<'c> {
     connection: &'c Connection,
     purpose: Purpose,
     state: Mutex<State>,
-    /// Answers that are waited for. An operation that waits while there is none waits for something else.
-    awaited: AtomicUsize,
 }
 
 #[derive(Default)]
-struct State {
-    queue: Vec<Queued>,
-    /// The first thing that went wrong: everything after it is refused, whatever the operation makes of it.
-    fault: Option<Fault>,
-    wrote: bool,
+pub(super) struct State {
+    /// `BEGIN`, the keys, and writes: what is sent ahead of the next reads.
+    pub(super) queue: Vec<Queued>,
+    /// What operations wait for.
+    pub(super) asked: Vec<Asked>,
+    /// Rows of state that were read or written, by their statement and key.
+    pub(super) rows: HashMap<(&'static str, Vec<Owned>), Kept>,
+    /// Who runs now and asked for a row of state: of those whose turn has not come, the first may go on.
+    pub(super) turns: HashMap<i64, BTreeSet<usize>>,
+    /// Rows that operations which run now hold.
+    held: Vec<(usize, Row)>,
+    /// The first thing that went wrong: everything after it is refused, whatever operations make of it.
+    pub(super) fault: Option<Fault>,
+    /// Who wrote something.
+    writers: BTreeSet<usize>,
     /// Whether `COMMIT` is on its way.
     committing: bool,
 }
 
-/// What is sent ahead of the next read.
-enum Queued {
+/// What is sent ahead of the next reads.
+pub(super) enum Queued {
     Plain(String),
     Statement(Text, Vec<Owned>),
 }
 
-/// The same, ready to be sent.
-enum Outgoing {
-    Plain(String),
-    Statement(Ready, Vec<Owned>),
+/// What an operation asked for and waits for.
+pub(super) struct Asked {
+    /// Whose.
+    pub(super) place: usize,
+    pub(super) text: Text,
+    pub(super) params: Vec<Owned>,
+    pub(super) answer: Answer,
+}
+
+/// A row of state, and what writes it if it changed.
+pub(super) struct Kept {
+    pub(super) row: Option<Row>,
+    pub(super) unsaved: Option<Text>,
 }
 
 impl<'c> Session<'c> {
-    /// A transaction that begins with its first statement, holding `keys`.
-    pub(super) fn new(connection: &'c Connection, purpose: Purpose, keys: &Keys, patience: Duration) -> Self {
-        let mut queue = vec![Queued::Plain(begin(purpose == Purpose::Read, patience))];
-        if !keys.is_empty() {
-            queue.push(Queued::Statement(HOLD, vec![Owned::Text(keys.in_order())]));
-        }
-        let state = State { queue, ..State::default() };
-        Self { connection, purpose, state: Mutex::new(state), awaited: AtomicUsize::new(0) }
+    /// A transaction that begins with its first statement.
+    pub(super) fn new(connection: &'c Connection, purpose: Purpose, patience: Duration) -> Self {
+        let queue = vec![Queued::Plain(connection.begin(purpose == Purpose::Read, patience))];
+        Self { connection, purpose, state: Mutex::new(State { queue, ..State::default() }) }
     }
 
-    /// Runs an operation. After an error the transaction must be rolled back.
-    pub(super) async fn attempt<O: Operation>(&self, op: &O) -> Result<O::Out, Fault> {
-        let fault = |what: &str| Fault::Operation(StoreError::Failed(Faults(format!("{} {what}", type_name::<O>()))));
-        let running = AssertUnwindSafe(op.run(self)).catch_unwind();
-        pin_mut!(running);
-        let ended = std::future::poll_fn(|cx| match running.as_mut().poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending if self.awaited.load(Ordering::Relaxed) == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        });
-        let result = match ended.await {
-            Some(Ok(result)) => result,
-            Some(Err(_)) => return Err(fault("panicked")),
-            None => return Err(fault("waited for something other than the database")),
-        };
-        // What an operation makes of a failed statement doesn't matter: it was not carried out.
-        match &self.lock().fault {
-            Some(fault) => Err(fault.clone()),
-            None => Ok(result?),
+    /// Runs operations. After an error the transaction must be rolled back.
+    pub(super) async fn run(&self, jobs: &mut [Job]) -> Result<(), Fault> {
+        let mut all = Keys::default();
+        for job in jobs.iter() {
+            all.join(&job.keys);
         }
+        if !all.is_empty() {
+            self.lock().queue.push(Queued::Statement(HOLD, vec![Owned::Text(all.in_order())]));
+        }
+        let mut left: Vec<usize> = (0..jobs.len()).collect();
+        while !left.is_empty() {
+            let (now, later) = apart(&left, jobs);
+            let again = self.side_by_side(jobs, &now).await?;
+            left = again.into_iter().chain(later).collect();
+        }
+        Ok(())
+    }
+
+    /// Runs those at the places `now`, in their order wherever that matters; answers which have to run again, after the
+    /// others, because one of the others holds a row that they need.
+    async fn side_by_side(&self, jobs: &mut [Job], now: &[usize]) -> Result<Vec<usize>, Fault> {
+        self.take_turns(jobs, now);
+        let parts: Vec<_> = now.iter().map(|place| Part { session: self, place: *place }).collect();
+        let wanted = jobs.iter_mut().enumerate().filter(|(place, _)| now.contains(place)).zip(&parts);
+        let mut running: Vec<_> =
+            wanted.map(|((place, job), part)| Running { place, name: job.name, job: job.run(part) }).collect();
+        let mut again = Vec::new();
+        loop {
+            // Without a budget: an answer that is there must be taken, however many there are.
+            unconstrained(poll_fn(|cx| Poll::Ready(self.poll_all(&mut running, cx)))).await?;
+            let Some(Running { name, .. }) = running.first() else { return Ok(again) };
+            if self.lock().asked.is_empty() {
+                return Err(broken(format!("{name} waited for something other than the database")));
+            }
+            let late = self.ask_all().await?;
+            running.retain(|running| !late.contains(&running.place));
+            for place in &late {
+                self.lock().end(*place);
+            }
+            again.extend(late);
+        }
+    }
+
+    fn take_turns(&self, jobs: &[Job], now: &[usize]) {
+        let mut state = self.lock();
+        state.held.clear();
+        state.turns.clear();
+        for place in now {
+            for key in jobs.get(*place).into_iter().flat_map(|job| job.keys.shared()) {
+                state.turns.entry(*key).or_default().insert(*place);
+            }
+        }
+    }
+
+    /// Lets each go on as far as it can; who is done leaves.
+    fn poll_all(&self, running: &mut Vec<Running<'_>>, cx: &mut Context<'_>) -> Result<(), Fault> {
+        let mut result = Ok(());
+        running.retain_mut(|Running { place, job, .. }| match job.as_mut().poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(ended) => {
+                self.lock().end(*place);
+                if result.is_ok() {
+                    result = ended;
+                }
+                false
+            }
+        });
+        // What an operation makes of a failed statement doesn't matter: it was not carried out.
+        self.lock().fault.clone().map_or(result, Err)
+    }
+
+    /// Sends what waits to be sent and all that is asked for, and hands out the answers; answers who asked for a row that
+    /// another of them holds.
+    async fn ask_all(&self) -> Result<BTreeSet<usize>, Fault> {
+        let asked = std::mem::take(&mut self.lock().asked);
+        let mut outgoing = self.queued();
+        outgoing.extend(self.together(asked));
+        let replies = self.send(&outgoing).await?;
+        for (sent, reply) in outgoing.into_iter().zip(replies) {
+            let held = sent.hand_out(reply)?;
+            self.lock().held.extend(held);
+        }
+        self.lock().take_late()
+    }
+
+    /// Whether nothing may be written.
+    pub(super) fn only_reads(&self) -> bool {
+        self.purpose == Purpose::Read
     }
 
     /// Whether anything was written.
     pub(super) fn wrote(&self) -> bool {
-        self.lock().wrote
+        !self.lock().writers.is_empty()
     }
 
     /// Whether `COMMIT` may have reached the server.
@@ -120,10 +206,12 @@ impl<'c> Session<'c> {
             return self.end().await;
         }
         let name = vec![Owned::Bytes(project.to_vec()), Owned::Bytes(name.to_vec())];
-        self.lock().queue.push(Queued::Statement(NAME, name));
-        let queue = self.prepared_queue().await?;
+        let mut outgoing = self.queued();
+        outgoing.push(Outgoing::write(NAME, name));
+        outgoing.push(Outgoing::plain("COMMIT".to_owned()));
+        self.prepare_all(&outgoing).await?;
         self.lock().committing = true;
-        self.send(queue, self.connection.batch("COMMIT")).await.map_err(|fault| match fault {
+        self.send(&outgoing).await.map(drop).map_err(|fault| match fault {
             // A refused statement means that `COMMIT` found nothing to commit.
             Fault::Connection(what) => Fault::Unknown(what),
             other => other,
@@ -147,71 +235,83 @@ impl<'c> Session<'c> {
         self.connection.batch("ROLLBACK").await.is_ok()
     }
 
-    /// What is queued, every statement of it ready to be sent.
-    async fn prepared_queue(&self) -> Result<Vec<Outgoing>, Fault> {
-        loop {
-            let missing = {
-                let state = self.lock();
-                state.queue.iter().find_map(|queued| match queued {
-                    Queued::Statement(text, _) if self.connection.ready(*text).is_none() => Some(*text),
-                    _ => None,
-                })
-            };
-            let Some(missing) = missing else { break };
-            self.waiting_for(self.connection.prepare(missing)).await?;
-        }
-        let queue = std::mem::take(&mut self.lock().queue);
-        let ready = |queued| match queued {
-            Queued::Plain(text) => Ok(Outgoing::Plain(text)),
-            Queued::Statement(text, params) => {
-                let lost = || Fault::Connection("a prepared statement was lost".to_owned());
-                Ok(Outgoing::Statement(self.connection.ready(text).ok_or_else(lost)?, params))
+    /// What waits to be sent, changed rows of state included.
+    fn queued(&self) -> Vec<Outgoing> {
+        let mut state = self.lock();
+        let mut queue = std::mem::take(&mut state.queue);
+        for ((_, key), kept) in &mut state.rows {
+            if let (Some(save), Some(Row(columns))) = (kept.unsaved.take(), &kept.row) {
+                queue.push(Queued::Statement(save, [key.as_slice(), columns].concat()));
             }
-        };
-        queue.into_iter().map(ready).collect()
+        }
+        drop(state);
+        let mut outgoing: Vec<Outgoing> = Vec::new();
+        let mut writes = Groups::new(self.connection.is_preparing());
+        for queued in queue {
+            match queued {
+                // `BEGIN` is the first, and the keys come before all that depends on them.
+                Queued::Plain(text) => outgoing.push(Outgoing::plain(text)),
+                Queued::Statement(text, params) => writes.add(text, params, None),
+            }
+        }
+        outgoing.extend(writes.outgoing());
+        outgoing
     }
 
-    /// Sends what was queued and then `last`, in this order, and only then waits for the answers.
-    async fn send<R>(&self, queue: Vec<Outgoing>, last: impl Future<Output = Result<R, Fault>>) -> Result<R, Fault> {
-        let connection = self.connection;
-        let start = |outgoing| match outgoing {
-            Outgoing::Plain(text) => async move { connection.batch(&text).await }.boxed(),
-            Outgoing::Statement(statement, params) => {
-                async move { connection.execute(&statement, &params).await.map(drop) }.boxed()
-            }
-        };
-        let mut ahead: Vec<BoxFuture<'_, Result<(), Fault>>> = queue.into_iter().map(start).collect();
+    /// What was asked, each statement once where it may be.
+    ///
+    /// Rows are held in each operation's own order (a challenge before its user): a statement goes after all that any of
+    /// the operations asked before it.
+    fn together(&self, asked: Vec<Asked>) -> Vec<Outgoing> {
+        let mut ordinals: HashMap<usize, usize> = HashMap::new();
+        let mut last: HashMap<Text, usize> = HashMap::new();
+        for asked in &asked {
+            let ordinal = ordinals.entry(asked.place).or_default();
+            let latest = last.entry(asked.text).or_default();
+            *latest = (*latest).max(*ordinal);
+            *ordinal += 1;
+        }
+        let mut asked = asked;
+        asked.sort_by_key(|asked| last.get(&asked.text).copied());
+        let mut groups = Groups::new(self.connection.is_preparing());
+        for Asked { place, text, params, answer } in asked {
+            groups.add(text, params, Some((place, answer)));
+        }
+        groups.outgoing().collect()
+    }
+
+    async fn prepare_all(&self, outgoing: &[Outgoing]) -> Result<Vec<Option<Ready>>, Fault> {
+        let mut ready = Vec::with_capacity(outgoing.len());
+        for sent in outgoing {
+            ready.push(sent.prepare(self.connection).await.map_err(|fault| self.fail(fault))?);
+        }
+        Ok(ready)
+    }
+
+    /// Sends all, in this order, and only then waits for the answers.
+    async fn send(&self, outgoing: &[Outgoing]) -> Result<Vec<Reply>, Fault> {
+        let ready = self.prepare_all(outgoing).await?;
+        let mut sending: Vec<BoxFuture<'_, Result<Reply, Fault>>> = Vec::with_capacity(outgoing.len());
+        for (sent, ready) in outgoing.iter().zip(ready) {
+            sending.push(sent.send(self.connection, ready).boxed());
+        }
         // Each is sent when it is polled for the first time.
-        let mut answers = Vec::with_capacity(ahead.len());
-        for sending in &mut ahead {
-            answers.push(match poll!(sending.as_mut()) {
-                Poll::Ready(answer) => Some(answer),
+        let mut early = Vec::with_capacity(sending.len());
+        for one in &mut sending {
+            early.push(match poll!(one.as_mut()) {
+                Poll::Ready(reply) => Some(reply),
                 Poll::Pending => None,
             });
         }
-        pin_mut!(last);
-        let early = poll!(last.as_mut());
-        self.waiting_for(async {
-            for (answer, waiting) in answers.into_iter().zip(ahead) {
-                match answer {
-                    Some(answer) => answer?,
-                    None => waiting.await?,
-                }
-            }
-            match early {
-                Poll::Ready(answer) => answer,
-                Poll::Pending => last.await,
-            }
-        })
-        .await
-    }
-
-    /// Waits for the server; remembers what goes wrong.
-    async fn waiting_for<R>(&self, answer: impl Future<Output = Result<R, Fault>>) -> Result<R, Fault> {
-        self.awaited.fetch_add(1, Ordering::Relaxed);
-        let result = answer.await;
-        self.awaited.fetch_sub(1, Ordering::Relaxed);
-        result.map_err(|fault| self.fail(fault))
+        let mut replies = Vec::with_capacity(sending.len());
+        for (early, one) in early.into_iter().zip(sending) {
+            let reply = match early {
+                Some(reply) => reply,
+                None => one.await,
+            };
+            replies.push(reply.map_err(|fault| self.fail(fault))?);
+        }
+        Ok(replies)
     }
 
     /// Remembers the first fault, and answers it.
@@ -219,67 +319,63 @@ impl<'c> Session<'c> {
         self.lock().fault.get_or_insert(fault).clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // No operation's code runs under the lock, so a panic leaves nothing half done behind it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn statement<R, F>(&self, text: Text, run: impl FnOnce(&'c Connection, Ready) -> F) -> Result<R, StoreError>
-    where
-        F: Future<Output = Result<R, Fault>>,
-    {
-        if let Some(fault) = &self.lock().fault {
-            return Err(fault.clone().into_error());
-        }
-        let sent = async {
-            let ready = self.waiting_for(self.connection.prepare(text)).await?;
-            let queue = self.prepared_queue().await?;
-            self.send(queue, run(self.connection, ready)).await
-        };
-        sent.await.map_err(Fault::into_error)
-    }
-
-    async fn query(&self, text: Text, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        let params: Vec<Owned> = params.iter().map(|value| value.kept()).collect();
-        self.statement(text, |connection, ready| async move { connection.query(&ready, &params).await }).await
-    }
-
     /// Refuses to write where only reading was asked for.
-    fn may_write(&self) -> Result<(), StoreError> {
+    pub(super) fn may_write(&self, place: usize) -> Result<(), StoreError> {
         let mut state = self.lock();
         if self.purpose == Purpose::Read {
             let error = StoreError::Failed(Faults("it writes, but was asked to read only".to_owned()));
             state.fault.get_or_insert(Fault::Operation(error.clone()));
             return Err(error);
         }
-        state.wrote = true;
+        state.writers.insert(place);
         Ok(())
     }
 }
 
-impl<'c> Tx for Session<'c> {
-    async fn read(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        self.query(Text::plain(sql), params).await
-    }
+/// An operation that runs.
+struct Running<'a> {
+    place: usize,
+    name: &'static str,
+    job: BoxFuture<'a, Result<(), Fault>>,
+}
 
-    async fn read_locked(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        // Whoever only reads holds nobody up.
-        let text = if self.purpose == Purpose::Read { Text::plain(sql) } else { Text::locking(sql)? };
-        self.query(text, params).await
-    }
+/// Which of those `left` can run side by side, and which have to wait: each for those before it that ask for one of its
+/// keys.
+fn apart(left: &[usize], jobs: &[Job]) -> (Vec<usize>, Vec<usize>) {
+    let mut taken: BTreeSet<i64> = BTreeSet::new();
+    left.iter().partition(|place| {
+        let Some(Job { keys, .. }) = jobs.get(**place) else { return true };
+        let is_free = keys.alone().is_disjoint(&taken);
+        taken.extend(keys.alone());
+        is_free
+    })
+}
 
-    async fn claim(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<u64, StoreError> {
-        self.may_write()?;
-        let params: Vec<Owned> = params.iter().map(|value| value.kept()).collect();
-        let run = |connection: &'c Connection, ready| async move { connection.execute(&ready, &params).await };
-        self.statement(Text::plain(sql), run).await
-    }
-
-    fn write(&self, sql: &'static Sql, params: &[Value<'_>]) {
-        // The session remembers the refusal, which then fails the operation.
-        if self.may_write().is_ok() {
-            let params = params.iter().map(|value| value.kept()).collect();
-            self.lock().queue.push(Queued::Statement(Text::plain(sql), params));
+impl State {
+    /// Whoever is done, or has to begin again, is in nobody's way.
+    fn end(&mut self, place: usize) {
+        for places in self.turns.values_mut() {
+            places.remove(&place);
         }
+        self.asked.retain(|asked| asked.place != place);
+    }
+
+    /// Who was given a row that one before them holds: what they know of it will be out of date when they write. Whoever
+    /// has written already can't begin again; then all do.
+    fn take_late(&mut self) -> Result<BTreeSet<usize>, Fault> {
+        let mut first: HashMap<&Row, usize> = HashMap::new();
+        for (place, row) in &self.held {
+            let holder = first.entry(row).or_insert(*place);
+            *holder = (*holder).min(*place);
+        }
+        let is_late = |(place, row): &&(usize, Row)| first.get(row).is_some_and(|holder| holder < place);
+        let late: BTreeSet<_> = self.held.iter().filter(is_late).map(|(place, _)| *place).collect();
+        self.held.retain(|(place, _)| !late.contains(place));
+        if late.is_disjoint(&self.writers) { Ok(late) } else { Err(Fault::Conflict) }
     }
 }

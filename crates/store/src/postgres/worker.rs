@@ -13,15 +13,14 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use tokio::{
-    sync::{Mutex, mpsc},
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use super::{
     address::Address,
-    connection::{Connection, Ready, Text},
+    connection::{Connection, Params, Ready, Text},
     fault::Fault,
+    part::Part,
+    queue::Queue,
     session::{Purpose, Session},
 };
 use crate::{
@@ -32,7 +31,7 @@ use crate::{
 
 /// Operations in one transaction at most. Each holds its keys until all are done: few enough that nobody waits long and
 /// the server's table of locks has room for many nodes.
-const BATCH: usize = 32;
+const BATCH: usize = 128;
 
 /// Between two tries to connect or to settle.
 const RETRY: Duration = Duration::from_millis(100);
@@ -40,52 +39,75 @@ const RETRY: Duration = Duration::from_millis(100);
 /// Between two tries of a transaction that was in another's way; grows with each.
 const BACK_OFF: Duration = Duration::from_millis(2);
 
-/// An operation that can be run here.
-pub(super) trait Work: Answer {
-    /// Runs it and keeps its answer.
-    fn run<'a>(&'a mut self, session: &'a Session<'_>) -> BoxFuture<'a, Result<(), Fault>>;
-    /// Whether it may share a transaction.
-    fn shares(&self) -> bool;
+/// An operation that waits for its turn, with what must be known of it before.
+pub(super) struct Job {
+    work: Box<dyn Work>,
     /// What it must have to itself.
-    fn keys(&self, keys: &mut Keys);
+    pub(super) keys: Keys,
+    /// Whether it may share a transaction.
+    pub(super) shares: bool,
     /// Its project.
-    fn project(&self) -> [u8; 16];
+    project: [u8; 16],
+    /// What it is called, for whoever looks for its fault.
+    pub(super) name: &'static str,
 }
 
-pub(super) type Job = Box<dyn Work>;
+/// An operation that can be run here.
+trait Work: Answer {
+    /// Runs it and keeps its answer.
+    fn run<'a>(&'a mut self, part: &'a Part<'_, '_>) -> BoxFuture<'a, Result<(), Fault>>;
+}
 
 impl<O: Operation> Work for Waiting<O> {
-    fn run<'a>(&'a mut self, session: &'a Session<'_>) -> BoxFuture<'a, Result<(), Fault>> {
+    fn run<'a>(&'a mut self, part: &'a Part<'_, '_>) -> BoxFuture<'a, Result<(), Fault>> {
         Box::pin(async {
             self.kept = None;
-            self.kept = Some(session.attempt(&self.op).await?);
+            self.kept = Some(part.attempt(&self.op).await?);
             Ok(())
         })
     }
+}
 
-    fn shares(&self) -> bool {
-        O::SHARES
+impl Job {
+    /// A job that writes has its keys; one that only reads needs none.
+    pub(super) fn new<O: Operation>(waiting: Waiting<O>, purpose: Purpose) -> Self {
+        let mut keys = Keys::default();
+        if purpose == Purpose::Write {
+            waiting.op.keys(&mut keys);
+        }
+        let project = waiting.op.project();
+        Self { work: Box::new(waiting), keys, shares: O::SHARES, project, name: std::any::type_name::<O>() }
     }
 
-    fn keys(&self, keys: &mut Keys) {
-        self.op.keys(keys);
+    /// Runs it and keeps its answer.
+    pub(super) fn run<'a>(&'a mut self, part: &'a Part<'_, '_>) -> BoxFuture<'a, Result<(), Fault>> {
+        self.work.run(part)
     }
 
-    fn project(&self) -> [u8; 16] {
-        self.op.project()
+    /// Whether anybody still waits for the answer.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.work.is_wanted()
+    }
+
+    fn tell(self) {
+        self.work.tell();
+    }
+
+    fn fail(self, error: StoreError) {
+        self.work.fail(error);
     }
 }
 
 /// The project under which a transaction is named.
 fn project_of(jobs: &[Job]) -> [u8; 16] {
-    jobs.first().map_or([0; 16], |job| job.project())
+    jobs.first().map_or([0; 16], |job| job.project)
 }
 
 /// What all workers of a store share.
 pub(super) struct Worker {
     pub(super) purpose: Purpose,
     pub(super) address: Arc<Address>,
-    pub(super) queue: Arc<Mutex<mpsc::Receiver<Job>>>,
+    pub(super) queue: Arc<Queue>,
     /// How long one transaction may take, and how long trying again may.
     pub(super) patience: Duration,
     pub(super) unprepared: Arc<AtomicBool>,
@@ -97,34 +119,32 @@ pub(super) struct Worker {
 impl Worker {
     /// Runs what comes until nobody can send any more and the queue is empty.
     pub(super) async fn work(mut self) {
-        loop {
-            let mut waiting = Vec::new();
-            let most = if self.purpose == Purpose::Read { 1 } else { BATCH };
-            if self.queue.lock().await.recv_many(&mut waiting, most).await == 0 {
-                return;
-            }
-            // Whoever hung up before their turn is not worked for.
-            waiting.retain(|job| job.is_wanted());
-            let (shared, alone): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|job| job.shares());
-            if shared.len() > 1 {
-                self.together(shared).await;
+        let most = if self.purpose == Purpose::Read { 1 } else { BATCH };
+        let queue = Arc::clone(&self.queue);
+        while let Some(mut batch) = queue.take(most).await {
+            let jobs = std::mem::take(&mut batch.jobs);
+            if jobs.len() > 1 {
+                self.together(jobs).await;
             } else {
-                self.apart(shared).await;
+                self.apart(jobs).await;
             }
-            self.apart(alone).await;
         }
     }
 
     /// Runs jobs in one transaction; if anything goes wrong, each in its own.
     async fn together(&mut self, mut jobs: Vec<Job>) {
         match self.transaction(&mut jobs).await {
-            Ok(()) => jobs.into_iter().for_each(Answer::tell),
+            Ok(()) => jobs.into_iter().for_each(Job::tell),
             Err((Fault::Unknown(what), name)) => match self.was_committed(project_of(&jobs), &name, &what).await {
-                Ok(true) => jobs.into_iter().for_each(Answer::tell),
+                Ok(true) => jobs.into_iter().for_each(Job::tell),
                 Ok(false) => self.apart(jobs).await,
                 Err(error) => jobs.into_iter().for_each(|job| job.fail(error.clone())),
             },
-            Err(_) => self.apart(jobs).await,
+            Err((fault, _)) => {
+                let (error, operations) = (fault.into_error(), jobs.len());
+                tracing::warn!(%error, operations, "operations that shared a transaction are run apart");
+                self.apart(jobs).await;
+            }
         }
     }
 
@@ -157,7 +177,7 @@ impl Worker {
                 return Ok(());
             }
             let hopeless = matches!(fault, Fault::Operation(_));
-            if hopeless || started.elapsed() >= self.patience || !one.iter().all(|job| job.is_wanted()) {
+            if hopeless || started.elapsed() >= self.patience || !one.iter().all(Job::is_wanted) {
                 let error = fault.into_error();
                 tracing::error!(%error, "an operation failed");
                 return Err(error);
@@ -174,17 +194,9 @@ impl Worker {
         let connection = self.connected().await.map_err(|fault| (fault, Vec::new()))?;
         let name = connection.name_a_transaction();
         let project = project_of(jobs);
-        let mut keys = Keys::default();
-        if purpose == Purpose::Write {
-            for job in jobs.iter() {
-                job.keys(&mut keys);
-            }
-        }
-        let session = Session::new(connection, purpose, &keys, patience);
+        let session = Session::new(connection, purpose, patience);
         let running = async {
-            for job in jobs.iter_mut() {
-                job.run(&session).await?;
-            }
+            session.run(jobs).await?;
             session.commit(project, &name).await
         };
         let result = timeout(patience, running).await.unwrap_or_else(|_| {
@@ -245,7 +257,7 @@ impl Worker {
         let patience = self.patience;
         let connection = self.connected().await?;
         let asking = async {
-            let params = [Owned::Bytes(project.to_vec()), Owned::Bytes(name.to_vec())];
+            let params = Params::One(vec![Owned::Bytes(project.to_vec()), Owned::Bytes(name.to_vec())]);
             connection.execute(&Ready::Typed(SETTLE), &params).await
         };
         let answer = timeout(patience, asking).await;
@@ -269,7 +281,7 @@ impl Worker {
         let patience = self.patience;
         let Ok(connection) = self.connected().await else { return };
         let before = connection.server_time().saturating_sub(KEPT_MS).to_be_bytes();
-        let params = [Owned::Bytes(project.to_vec()), Owned::Bytes(before.to_vec())];
+        let params = Params::One(vec![Owned::Bytes(project.to_vec()), Owned::Bytes(before.to_vec())]);
         let clearing = connection.execute(&Ready::Typed(CLEAR), &params);
         if !matches!(timeout(patience, clearing).await, Ok(Ok(_))) {
             // The next transaction finds out on a new connection what is wrong.

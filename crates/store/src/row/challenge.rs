@@ -12,19 +12,23 @@ use crate::{Row, Sql, StoreError, Tx};
 static SAVE: Sql = Sql::same(
     "INSERT INTO challenges (project_id, challenge_id, evaluation_id, body, updated_at) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (project_id, challenge_id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
-);
-static READ: Sql =
-    Sql::same("SELECT body FROM challenges WHERE project_id = $1 AND challenge_id = $2").locking("FOR UPDATE");
+)
+.for_many();
+static READ: Sql = Sql::same("SELECT body FROM challenges WHERE project_id = $1 AND challenge_id = $2")
+    .locking("FOR UPDATE")
+    .for_many();
 static OPEN: Sql = Sql::same(
     "SELECT c.body FROM open_challenges o JOIN challenges c ON c.project_id = o.project_id AND c.challenge_id = o.challenge_id \
      WHERE o.project_id = $1 AND o.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND kind = $2 AND ref = $3) \
      AND o.browser_id = $4",
 )
-.locking("FOR UPDATE OF c");
+.locking("FOR UPDATE OF c")
+.for_many();
 static SAVE_OPEN: Sql = Sql::same(
     "INSERT INTO open_challenges (project_id, user_id, browser_id, challenge_id) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (project_id, user_id, browser_id) DO UPDATE SET challenge_id = excluded.challenge_id",
-);
+)
+.for_many();
 
 pub(crate) const ALL: &[&Sql] = &[&SAVE, &READ, &OPEN, &SAVE_OPEN];
 

@@ -26,7 +26,8 @@ static OF_USER: Sql = Sql::same(concat!(
     device_columns!(),
     " FROM devices d WHERE d.project_id = $1 AND d.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND \
      kind = $2 AND ref = $3) AND d.browser_id = $5"
-));
+))
+.for_many();
 static SAVE: Sql = Sql::same(
     "INSERT INTO devices (project_id, user_id, browser_id, device_id, fingerprint_id, device_type, agent, attached, \
      attached_at, activity, created_at, last_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) \
@@ -35,7 +36,8 @@ static SAVE: Sql = Sql::same(
      attached_at = CASE WHEN devices.attached = 0 AND excluded.attached = 1 THEN excluded.attached_at ELSE devices.attached_at END, \
      activity = excluded.activity, \
      last_seen_at = CASE WHEN excluded.last_seen_at > devices.last_seen_at THEN excluded.last_seen_at ELSE devices.last_seen_at END",
-);
+)
+.for_many();
 static ATTACH: Sql = Sql::same(
     "UPDATE devices SET attached = 1, attached_at = $1, last_seen_at = CASE WHEN $1 > last_seen_at THEN $1 ELSE last_seen_at END \
      WHERE project_id = $2 AND user_id = $3 AND browser_id = $4 AND attached = 0",

@@ -12,16 +12,19 @@ use crate::{Row, Sql, StoreError, Tx, Value};
 static INSERT: Sql = Sql::same(
     "INSERT INTO evaluations (project_id, evaluation_id, challenge_id, body, created_at, updated_at) \
      VALUES ($1, $2, $3, $4, $5, $5)",
-);
+)
+.for_many();
 static READ: Sql = Sql::same(
     "SELECT body, consumed_at, consumed_key, label, note, updated_at FROM evaluations \
      WHERE project_id = $1 AND evaluation_id = $2",
-);
+)
+.for_many();
 // The guard makes single use a matter of construction: whoever changes the row is the one who claimed it.
 static CLAIM: Sql = Sql::same(
     "UPDATE evaluations SET consumed_at = $1, consumed_key = $2, updated_at = $1 \
      WHERE project_id = $3 AND evaluation_id = $4 AND consumed_at IS NULL",
-);
+)
+.for_many();
 static LABEL: Sql = Sql::same(
     "UPDATE evaluations SET label = $1, note = $2, updated_at = $3 WHERE project_id = $4 AND evaluation_id = $5",
 );

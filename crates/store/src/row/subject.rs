@@ -3,26 +3,31 @@
 use countersign_engine::{history::Link, id::UserId, time::Timestamp, window::Activity};
 
 use super::{activity, user::UserRef};
-use crate::{Row, Sql, StoreError, Tx};
+use crate::{Row, Sql, StateKey, StateRow, StoreError, Tx};
 
-static READ: Sql =
-    Sql::same("SELECT user_count, activity FROM subjects WHERE project_id = $1 AND kind = $2 AND key = $3")
-        .locking("FOR UPDATE");
+// What is counted for one thing: read, changed and written back whole.
+static SUBJECT: StateRow = StateRow {
+    read: Sql::same("SELECT user_count, activity, last_seen_at FROM subjects WHERE project_id = $1 AND kind = $2 AND key = $3")
+        .locking("FOR UPDATE")
+        .for_many(),
+    save: Sql::same(
+        "INSERT INTO subjects (project_id, kind, key, user_count, activity, first_seen_at, last_seen_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6) \
+         ON CONFLICT (project_id, kind, key) DO UPDATE SET user_count = excluded.user_count, activity = excluded.activity, \
+         last_seen_at = CASE WHEN excluded.last_seen_at > subjects.last_seen_at THEN excluded.last_seen_at ELSE subjects.last_seen_at END",
+    )
+    .for_many(),
+};
 // So that there is a row to hold.
 static MAKE: Sql = Sql::same(
     "INSERT INTO subjects (project_id, kind, key, user_count, activity, first_seen_at, last_seen_at) \
      VALUES ($1, $2, $3, 0, $4, $5, $5) ON CONFLICT (project_id, kind, key) DO NOTHING",
 );
-static SAVE: Sql = Sql::same(
-    "INSERT INTO subjects (project_id, kind, key, user_count, activity, first_seen_at, last_seen_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $6) \
-     ON CONFLICT (project_id, kind, key) DO UPDATE SET user_count = excluded.user_count, activity = excluded.activity, \
-     last_seen_at = CASE WHEN excluded.last_seen_at > subjects.last_seen_at THEN excluded.last_seen_at ELSE subjects.last_seen_at END",
-);
 static LINK: Sql = Sql::same(
     "SELECT last_seen_at, trusted FROM links WHERE project_id = $1 AND user_id = (SELECT user_id FROM user_refs \
      WHERE project_id = $1 AND kind = $2 AND ref = $3) AND kind = $4 AND key = $5",
-);
+)
+.for_many();
 static SAVE_LINK: Sql = Sql::same(
     "INSERT INTO links (project_id, user_id, kind, key, trusted, first_seen_at, last_seen_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $6) \
@@ -30,11 +35,12 @@ static SAVE_LINK: Sql = Sql::same(
      trusted = CASE WHEN excluded.trusted > links.trusted THEN excluded.trusted ELSE links.trusted END, \
      last_seen_at = CASE WHEN excluded.last_seen_at > links.last_seen_at AND excluded.trusted >= links.trusted \
      THEN excluded.last_seen_at ELSE links.last_seen_at END",
-);
+)
+.for_many();
 static DISTRUST: Sql =
     Sql::same("UPDATE links SET trusted = 0 WHERE project_id = $1 AND user_id = $2 AND kind = $3 AND key = $4");
 
-pub(crate) const ALL: &[&Sql] = &[&READ, &MAKE, &SAVE, &LINK, &SAVE_LINK, &DISTRUST];
+pub(crate) const ALL: &[&Sql] = &[&SUBJECT.read, &MAKE, &SUBJECT.save, &LINK, &SAVE_LINK, &DISTRUST];
 
 /// Something that events are counted for.
 #[derive(Clone, Debug, Default)]
@@ -45,53 +51,38 @@ pub(crate) struct Subject {
     pub(crate) activity: Activity,
 }
 
-/// The subject of that kind and key; `None` when never seen. Whoever changes it must have asked for its
-/// key.
-pub(crate) async fn read<T: Tx>(
-    tx: &T,
-    project: &[u8; 16],
-    kind: &str,
-    key: &str,
-) -> Result<Option<Subject>, StoreError> {
-    decode(&tx.read(&READ, &[project.into(), kind.into(), key.into()]).await?)
+/// A subject for which the operation asked; `None` when never seen.
+pub(crate) async fn read<T: Tx>(tx: &T, key: &StateKey<'_>) -> Result<Option<Subject>, StoreError> {
+    tx.read_state(&SUBJECT, key).await?.as_ref().map(decode).transpose()
 }
 
-/// The subject of that kind and key, made if it was never seen, and held: for those that are known too late for a key.
-pub(crate) async fn make<T: Tx>(
-    tx: &T,
-    project: &[u8; 16],
-    (kind, key): (&str, &str),
-    now: Timestamp,
-) -> Result<Subject, StoreError> {
+/// Writes a subject for which the operation asked.
+pub(crate) fn save<T: Tx>(tx: &T, key: &StateKey<'_>, subject: &Subject, seen: Timestamp) {
+    let activity = subject.activity.to_bytes();
+    let columns = [i64::from(subject.user_count).into(), activity.as_slice().into(), seen.millis().into()];
+    tx.write_state(&SUBJECT, key, &columns);
+}
+
+/// A subject that is known too late to be asked for: made if it was never seen, and held.
+pub(crate) async fn make<T: Tx>(tx: &T, key: &StateKey<'_>, now: Timestamp) -> Result<Subject, StoreError> {
     let nothing = Activity::default().to_bytes();
-    let new = [project.into(), kind.into(), key.into(), nothing.as_slice().into(), now.millis().into()];
-    tx.write(&MAKE, &new);
-    let rows = tx.read_locked(&READ, &[project.into(), kind.into(), key.into()]).await?;
-    Ok(decode(&rows)?.unwrap_or_default())
+    tx.write(&MAKE, &[&key.params()[..], &[nothing.as_slice().into(), now.millis().into()]].concat());
+    let rows = tx.read_locked(&SUBJECT.read, &key.params()).await?;
+    Ok(rows.first().map(decode).transpose()?.unwrap_or_default())
 }
 
-fn decode(rows: &[Row]) -> Result<Option<Subject>, StoreError> {
-    let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(Subject {
+/// Writes a subject that was [`make`]d.
+pub(crate) fn save_made<T: Tx>(tx: &T, key: &StateKey<'_>, subject: &Subject, seen: Timestamp) {
+    let activity = subject.activity.to_bytes();
+    let columns = [i64::from(subject.user_count).into(), activity.as_slice().into(), seen.millis().into()];
+    tx.write(&SUBJECT.save, &[&key.params()[..], &columns].concat());
+}
+
+fn decode(row: &Row) -> Result<Subject, StoreError> {
+    Ok(Subject {
         user_count: u32::try_from(row.int(0)?).unwrap_or(u32::MAX),
         activity: activity(row.bytes(1)?, "subject activity")?,
-    }))
-}
-
-/// Writes a subject.
-pub(crate) fn save<T: Tx>(tx: &T, project: &[u8; 16], kind: &str, key: &str, subject: &Subject, seen: Timestamp) {
-    let activity = subject.activity.to_bytes();
-    tx.write(
-        &SAVE,
-        &[
-            project.into(),
-            kind.into(),
-            key.into(),
-            i64::from(subject.user_count).into(),
-            activity.as_slice().into(),
-            seen.millis().into(),
-        ],
-    );
+    })
 }
 
 /// The link of the user that `by` refers to with an address or a fingerprint.

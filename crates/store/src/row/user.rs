@@ -56,7 +56,8 @@ static BY_REF: Sql = Sql::same(concat!(
     " FROM user_refs r JOIN users u ON u.project_id = r.project_id AND u.user_id = r.user_id \
      WHERE r.project_id = $1 AND r.kind = $2 AND r.ref = $3"
 ))
-.locking("FOR UPDATE OF u");
+.locking("FOR UPDATE OF u")
+.for_many();
 static BY_ID: Sql =
     Sql::same(concat!("SELECT ", user_columns!(), " FROM users u WHERE u.project_id = $1 AND u.user_id = $2"))
         .locking("FOR UPDATE");
@@ -69,15 +70,18 @@ static SAVE: Sql = Sql::same(
      metadata = excluded.metadata, user_groups = excluded.user_groups, suspended_at = excluded.suspended_at, \
      skipped = excluded.skipped, activity = excluded.activity, \
      last_seen_at = CASE WHEN excluded.last_seen_at > users.last_seen_at THEN excluded.last_seen_at ELSE users.last_seen_at END",
-);
+)
+.for_many();
 static TOUCH: Sql = Sql::same(
     "UPDATE users SET activity = $1, last_seen_at = CASE WHEN $2 > last_seen_at THEN $2 ELSE last_seen_at END \
      WHERE project_id = $3 AND user_id = $4",
-);
+)
+.for_many();
 static SAVE_REF: Sql = Sql::same(
     "INSERT INTO user_refs (project_id, kind, ref, user_id) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (project_id, kind, ref) DO UPDATE SET user_id = excluded.user_id",
-);
+)
+.for_many();
 
 pub(crate) const ALL: &[&Sql] = &[&BY_REF, &BY_ID, &SAVE, &TOUCH, &SAVE_REF];
 

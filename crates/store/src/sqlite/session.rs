@@ -16,7 +16,7 @@ use rusqlite::{
 
 use super::connection::{Purpose, begin_immediate, run, store_error};
 use crate::{
-    Operation, Row, Sql, StoreError, Tx, Value,
+    Operation, Row, Sql, StateKey, StateRow, StoreError, Tx, Value,
     tx::{Faults, Owned},
 };
 
@@ -167,6 +167,14 @@ impl Tx for Session {
     fn write(&self, sql: &'static Sql, params: &[Value<'_>]) {
         // The session remembers a failure, which then fails the operation.
         let _ = self.execute(sql, params);
+    }
+
+    async fn read_state(&self, state: &'static StateRow, key: &StateKey<'_>) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(&state.read, &key.params())?.pop())
+    }
+
+    fn write_state(&self, state: &'static StateRow, key: &StateKey<'_>, columns: &[Value<'_>]) {
+        self.write(&state.save, &[&key.params(), columns].concat());
     }
 }
 

@@ -19,7 +19,7 @@ use futures_util::{StreamExt, future::join_all, stream};
 
 use crate::{
     operation::{Contents, Hold, POSTGRES_SCHEMA, Put},
-    product::{CAP, NOW, moment, project, signals},
+    product::{CAP, NOW, RATE, evaluate, moment, of_a_crowd, project, signals},
 };
 
 /// How long the nodes may take to find the new primary.
@@ -506,4 +506,20 @@ async fn a_pooler_that_lends_connections_by_the_transaction_may_stand_in_between
     let nodes = join_all((0..3).map(|_| node(&url))).await;
     let won = race(&nodes, &project("[]"), 0, 50, &AtomicUsize::new(0)).await;
     assert_eq!(won, vec![1; 50]);
+}
+
+/// Each transaction that writes leaves its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_come_at_once_share_transactions() {
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    let database = url.rsplit('/').next().unwrap();
+    let store = node(&url).await;
+    let project = project(RATE);
+    // The statements of the first are prepared one by one.
+    evaluate(&store, &project, of_a_crowd(0, 0), 0).await;
+    join_all((1..=1_000).map(|n| evaluate(&store, &project, of_a_crowd(n % 211, n % 307), n))).await;
+    let made: u32 = cluster.sql(database, "SELECT count(*) FROM transactions").unwrap().trim().parse().unwrap();
+    assert!(made <= 50, "{made} transactions for 1,001 evaluations");
+    store.close().await;
 }

@@ -105,6 +105,8 @@ async fn on_every_database<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
 
 pub const CAP: &str =
     r#"[{"name":"cap","environment":"development","actions":["access"],"when":"device_count > 3","then":"deny"}]"#;
+pub const RATE: &str =
+    r#"[{"name":"rate","environment":"development","when":"event_count.ip.login.1h > 40","then":"deny"}]"#;
 pub const CHALLENGE: &str = r#"[{"name":"challenge","environment":"development","then":{"verdict":"challenge","challenge_config":"email","type":"account_takeover"}}]"#;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,4 +211,21 @@ async fn two_hundred_guesses_at_once_are_five_guesses() {
         })
         .await;
     }
+}
+
+/// What comes from one browser of a user behind an address and with a mail domain that many share.
+pub fn of_a_crowd(user: u64, browser: u64) -> Signals {
+    let ip = Some(std::net::Ipv4Addr::new(203, 0, 113, 9).into());
+    Signals { ip, email: Some(Contact::email("ada@mail.example")), ..signals("login", &format!("user{user}"), browser) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_come_at_once_from_one_address_are_counted_one_after_the_other() {
+    on_every_database(async |store: Store| {
+        let project = project(RATE);
+        let all = join_all((0..400).map(|n| evaluate(&store, &project, of_a_crowd(n % 23, n % 61), n))).await;
+        let allowed = all.iter().filter(|e| e.evaluation.verdict == Verdict::Allow).count();
+        assert_eq!(allowed, 40);
+    })
+    .await;
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::StepOutcome;
 use crate::{
-    Operation, StoreError, Tx,
+    Operation, StateKey, StoreError, Tx,
     op::message::{self, NewMessage},
     row::{self, subject::Subject},
 };
@@ -88,7 +88,8 @@ impl SendCode {
         for limit in send_limits(self.channel, self.sends_per_hour) {
             let Some(key) = self.key(challenge, limit.scope) else { continue };
             if !counters.iter().any(|(scope, ..)| *scope == limit.scope) {
-                let subject = row::subject::make(tx, project, (kind(limit.scope), &key), self.now).await?;
+                let subject =
+                    row::subject::make(tx, &StateKey { project, kind: kind(limit.scope), key: &key }, self.now).await?;
                 counters.push((limit.scope, key, subject));
             }
             let full =
@@ -99,7 +100,7 @@ impl SendCode {
         }
         for (scope, key, mut subject) in counters {
             subject.activity.record(self.channel.as_str(), self.now);
-            row::subject::save(tx, project, kind(scope), &key, &subject, self.now);
+            row::subject::save_made(tx, &StateKey { project, kind: kind(scope), key: &key }, &subject, self.now);
         }
         Ok(None)
     }
