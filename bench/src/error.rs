@@ -12,6 +12,9 @@ pub enum BenchError {
     /// A floor's database failed.
     #[error("the floor's database: {0}")]
     Database(#[from] rusqlite::Error),
+    /// PostgreSQL refused something or can't be reached.
+    #[error("PostgreSQL: {}", .0.as_db_error().map_or_else(|| .0.to_string(), ToString::to_string))]
+    Postgres(#[from] tokio_postgres::Error),
     /// Nothing to measure where it was looked for.
     #[error("no program at {}: build it (`cargo build --release`) or name it with --countersign", .0.display())]
     NoProgram(PathBuf),

@@ -27,6 +27,7 @@ use tokio::net::TcpListener;
 use crate::error::BenchError;
 
 mod body;
+mod postgres;
 mod writer;
 
 pub use self::body::Evaluation;
@@ -49,6 +50,9 @@ pub struct CommitOptions {
     /// An existing directory for the database.
     #[arg(long)]
     data: PathBuf,
+    /// A PostgreSQL database to use instead.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
 }
 
 /// Serves floor (a) until the process is ended.
@@ -60,7 +64,10 @@ pub async fn serve_parse(options: ParseOptions) -> Result<(), BenchError> {
 
 /// Serves floor (b) until the process is ended.
 pub async fn serve_commit(options: &CommitOptions) -> Result<(), BenchError> {
-    let writer = Writer::open(&options.data.join("floor.db"))?;
+    let writer = match &options.database {
+        Some(url) => postgres::open(url).await?,
+        None => Writer::open(&options.data.join("floor.db"))?,
+    };
     let router = Router::new()
         .route("/v3/evaluations", post(commit))
         .route("/v3/evaluations/{id}/consume", post(consume))

@@ -62,8 +62,8 @@ pub enum Work<'a> {
 /// A load to put on a server.
 #[derive(Clone, Debug)]
 pub struct Load<'a> {
-    /// The server.
-    pub address: SocketAddr,
+    /// The server's nodes: connections are spread over them evenly.
+    pub addresses: &'a [SocketAddr],
     /// Who calls it.
     pub traffic: &'a Traffic,
     /// How many connections at a time.
@@ -118,7 +118,7 @@ struct Progress {
 impl Load<'_> {
     /// Runs it to its end.
     pub async fn run(&self) -> Result<Measured, BenchError> {
-        let phase = || format!("{} at {}", self.work.name(), self.address);
+        let phase = || format!("{} at {:?}", self.work.name(), self.addresses);
         match timeout(self.limit, self.run_all()).await {
             Ok(done) => done,
             Err(_) => Err(BenchError::TooSlow { phase: phase(), limit: self.limit }),
@@ -127,7 +127,8 @@ impl Load<'_> {
 
     async fn run_all(&self) -> Result<Measured, BenchError> {
         let progress = Progress::new();
-        let callers = (0..self.connections).map(|_| self.call_until_done(&progress));
+        let nodes = self.addresses.iter().cycle().take(self.connections);
+        let callers = nodes.map(|address| self.call_until_done(*address, &progress));
         try_join_all(callers).await?;
         let elapsed = match (progress.first_counted.get(), progress.last_counted.get()) {
             (Some(first), Some(last)) => last - first,
@@ -136,8 +137,8 @@ impl Load<'_> {
         Ok(Measured { elapsed, ..progress.measured.into_inner() })
     }
 
-    async fn call_until_done(&self, progress: &Progress) -> Result<(), BenchError> {
-        let mut connection = Connection::open(self.address).await?;
+    async fn call_until_done(&self, address: SocketAddr, progress: &Progress) -> Result<(), BenchError> {
+        let mut connection = Connection::open(address).await?;
         let (mut body, mut request) = (Vec::new(), Vec::new());
         loop {
             let ticket = progress.next.get();

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use crate::{error::BenchError, run::RunOptions};
 
 mod connection;
+mod database;
 mod error;
 mod floor;
 mod histogram;

@@ -11,12 +11,13 @@ use clap::Args;
 use tempfile::TempDir;
 
 use crate::{
+    database::Lender,
     error::BenchError,
     load::{Load, Measured, Span, Work},
     machine::Machine,
     process::Announcement,
     report::{Report, Row},
-    subject::{self, Subject},
+    subject::{self, Product, Subject},
     traffic::POPULATION,
 };
 
@@ -38,6 +39,13 @@ pub struct RunOptions {
     /// The secret to consume with there; without it nothing is consumed.
     #[arg(long, value_name = "SECRET", requires = "base_url", hide_env_values = true)]
     api_secret: Option<String>,
+    /// Measures on PostgreSQL, floor (b) included: the URL of a server that runs already, and of a role that may create
+    /// databases there. They are removed at the end.
+    #[arg(long, value_name = "URL", conflicts_with = "base_url")]
+    postgres: Option<String>,
+    /// How many nodes share the database.
+    #[arg(long, default_value_t = 1, requires = "postgres", value_parser = clap::value_parser!(u16).range(1..=16))]
+    nodes: u16,
     /// How many evaluations there are before each measurement, in rising order. They are made over HTTP, like all.
     #[arg(long, value_delimiter = ',', default_value = "0,100000,1000000")]
     earlier: Vec<u64>,
@@ -80,10 +88,17 @@ pub async fn run(options: &RunOptions) -> Result<(), BenchError> {
     }
     let scratch = TempDir::with_prefix_in("countersign-bench-", options.scratch_root())?;
     let mut report = Report::new(Machine::read(scratch.path()), options.date.clone(), options.commit.clone());
+    let lender = options.postgres.clone().map(Lender::new);
     report.conditions = options.conditions();
-    let run = Run { options, scratch };
-    run.measure_floors(&mut report).await?;
-    run.measure_subject(&mut report).await?;
+    if let Some(lender) = &lender {
+        report.conditions = format!("{}, on {}, {} nodes", report.conditions, lender.version().await?, options.nodes);
+    }
+    let run = Run { options, scratch, lender };
+    let measured = run.measure(&mut report).await;
+    if let Some(lender) = &run.lender {
+        lender.take_back().await?;
+    }
+    measured?;
     let text = report.to_markdown();
     println!("{text}");
     if let Some(path) = &options.markdown {
@@ -126,12 +141,19 @@ impl RunOptions {
 struct Run<'a> {
     options: &'a RunOptions,
     scratch: TempDir,
+    lender: Option<Lender>,
 }
 
 impl Run<'_> {
+    async fn measure(&self, report: &mut Report) -> Result<(), BenchError> {
+        self.measure_floors(report).await?;
+        self.measure_subject(report).await
+    }
+
     async fn measure_floors(&self, report: &mut Report) -> Result<(), BenchError> {
         for (command, name) in [("floor-a", Row::PARSE), ("floor-b", Row::COMMIT)] {
-            let floor = Subject::floor(command, self.scratch.path(), &self.options.action).await?;
+            let database = subject::lend(self.lender.as_ref()).await?;
+            let floor = Subject::floor(command, self.scratch.path(), database, &self.options.action).await?;
             let measured = self.evaluate_for_a_while(&floor, 0).await?;
             report.add(Row { name, earlier: 0, measured });
             floor.kill().await?;
@@ -142,9 +164,11 @@ impl Run<'_> {
     async fn measure_subject(&self, report: &mut Report) -> Result<(), BenchError> {
         if self.options.base_url.is_none() {
             progress("starting the product on empty directories");
-            report.starts = subject::measure_starts(self.options.countersign.as_ref(), self.scratch.path()).await?;
+            let path = self.options.countersign.as_ref();
+            report.starts = subject::measure_starts(path, self.scratch.path(), self.lender.as_ref()).await?;
         }
-        let subject = self.start_subject().await?;
+        let database = subject::lend(self.lender.as_ref()).await?;
+        let subject = self.start_subject(database.as_deref()).await?;
         report.memory_idle = subject.memory()?;
         let mut made = 0;
         for level in self.options.levels() {
@@ -153,26 +177,27 @@ impl Run<'_> {
         }
         report.memory_loaded = subject.memory()?;
         subject.kill().await?;
-        self.measure_restart(made, report).await
+        self.measure_restart(database.as_deref(), made, report).await
     }
 
     /// After all of it the product is killed and started on the same database.
-    async fn measure_restart(&self, made: u64, report: &mut Report) -> Result<(), BenchError> {
+    async fn measure_restart(&self, database: Option<&str>, made: u64, report: &mut Report) -> Result<(), BenchError> {
         if self.options.base_url.is_some() {
             return Ok(());
         }
-        let again = self.start_subject().await?;
+        let again = self.start_subject(database).await?;
         report.restart = again.ready_after().map(|time| (made, time));
         report.memory_restarted = again.memory()?;
         again.kill().await
     }
 
-    async fn start_subject(&self) -> Result<Subject, BenchError> {
+    async fn start_subject(&self, database: Option<&str>) -> Result<Subject, BenchError> {
         let options = self.options;
         match &options.base_url {
             None => {
                 let data = self.scratch.path().join("product");
-                Subject::product(options.countersign.as_ref(), &data, &options.action).await
+                let product = Product { path: options.countersign.as_ref(), data: &data, database };
+                Subject::product(product, options.nodes, &options.action).await
             }
             Some(base_url) => {
                 let (client_id, api_secret) = (options.client_id.clone(), options.api_secret.clone());
@@ -200,7 +225,7 @@ impl Run<'_> {
     }
 
     async fn evaluate_for_a_while(&self, subject: &Subject, made: u64) -> Result<Measured, BenchError> {
-        progress(&format!("evaluating at {} after {made} evaluations", subject.address));
+        progress(&format!("evaluating at {:?} after {made} evaluations", subject.addresses));
         let measured = self.options.measured();
         let work = Work::Evaluate { users: POPULATION, first: made, collect: false };
         self.load(subject, work, Span::Time { warm_up: measured / 4, measured }).run().await
@@ -240,7 +265,7 @@ impl Run<'_> {
 
     fn load<'a>(&self, subject: &'a Subject, work: Work<'a>, span: Span) -> Load<'a> {
         Load {
-            address: subject.address,
+            addresses: &subject.addresses,
             traffic: &subject.traffic,
             connections: self.options.connections.into(),
             work,

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    database::Lender,
     error::BenchError,
     process::{Announcement, Memory, Program, Server, address_of, sibling},
     traffic::{Target, Traffic},
@@ -21,30 +22,47 @@ const SOME_ORIGIN: &str = "http://127.0.0.1:5173";
 /// A server under measurement.
 #[derive(Debug)]
 pub struct Subject {
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it listens, each of its nodes.
+    pub addresses: Vec<SocketAddr>,
     /// Who calls it.
     pub traffic: Traffic,
     /// The site's secret; without it nothing is consumed.
     pub api_secret: Option<String>,
-    /// The process, if it is ours.
-    server: Option<Server>,
+    /// The processes, if they are ours.
+    servers: Vec<Server>,
+}
+
+/// How the product is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Product<'a> {
+    /// The program; without it, the one beside this.
+    pub path: Option<&'a PathBuf>,
+    /// Its folder.
+    pub data: &'a Path,
+    /// A PostgreSQL database instead of a file in the folder.
+    pub database: Option<&'a str>,
 }
 
 impl Subject {
     /// A floor: a command of this very program.
-    pub async fn floor(command: &str, data: &Path, action: &str) -> Result<Self, BenchError> {
+    pub async fn floor(command: &str, data: &Path, database: Option<String>, action: &str) -> Result<Self, BenchError> {
         let mut arguments = vec![command.to_owned()];
         if command == "floor-b" {
             arguments.extend(["--data".to_owned(), data.display().to_string()]);
+            arguments.extend(database.into_iter().flat_map(|url| ["--database".to_owned(), url]));
         }
         let program = Program { path: std::env::current_exe()?, arguments, log: data.join(format!("{command}.log")) };
-        Self::started(Server::start(&program).await?, action)
+        Self::started(vec![Server::start(&program).await?], action)
     }
 
-    /// The product, on the database in `data`, which is made when it isn't there.
-    pub async fn product(path: Option<&PathBuf>, data: &Path, action: &str) -> Result<Self, BenchError> {
-        Self::started(Server::start(&product(path, data)?).await?, action)
+    /// The product, on the database in its folder, which is made when it isn't there; or so many nodes of it on a
+    /// PostgreSQL database.
+    pub async fn product(product: Product<'_>, nodes: u16, action: &str) -> Result<Self, BenchError> {
+        let mut servers = Vec::new();
+        for number in 0..nodes {
+            servers.push(Server::start(&program(product, number)?).await?);
+        }
+        Self::started(servers, action)
     }
 
     /// A server that runs already.
@@ -57,39 +75,48 @@ impl Subject {
             action: action.to_owned(),
         };
         let api_secret = announcement.api_secret.clone();
-        Ok(Self { address, traffic: Traffic::new(target), api_secret, server: None })
+        Ok(Self { addresses: vec![address], traffic: Traffic::new(target), api_secret, servers: Vec::new() })
     }
 
-    fn started(server: Server, action: &str) -> Result<Self, BenchError> {
-        let subject = Self::running(&server.announcement, action)?;
-        Ok(Self { server: Some(server), ..subject })
+    fn started(servers: Vec<Server>, action: &str) -> Result<Self, BenchError> {
+        let addresses = servers.iter().map(|server| address_of(&server.announcement.base_url));
+        let addresses = addresses.collect::<Result<_, _>>()?;
+        // All nodes know the same keys.
+        let first = servers.first().map(|server| server.announcement.clone()).unwrap_or_default();
+        Ok(Self { addresses, servers, ..Self::running(&first, action)? })
     }
 
-    /// Its memory, if the process is ours.
+    /// The memory of its first node, if the process is ours.
     pub fn memory(&self) -> Result<Option<Memory>, BenchError> {
-        self.server.as_ref().map(Server::memory).transpose()
+        self.servers.first().map(Server::memory).transpose()
     }
 
-    /// How long it took to be ready, if it was started here.
+    /// How long its first node took to be ready, if it was started here.
     pub fn ready_after(&self) -> Option<Duration> {
-        self.server.as_ref().map(|server| server.ready_after)
+        self.servers.first().map(|server| server.ready_after)
     }
 
-    /// Kills the process, if it is ours.
+    /// Kills the processes, if they are ours.
     pub async fn kill(self) -> Result<(), BenchError> {
-        match self.server {
-            Some(server) => server.kill().await,
-            None => Ok(()),
+        for server in self.servers {
+            server.kill().await?;
         }
+        Ok(())
     }
 }
 
-/// Starts the product a few times, each time on an empty directory, which is its slowest start: it lays out the
-/// database and seeds it. Returns the times in order, shortest first.
-pub async fn measure_starts(path: Option<&PathBuf>, scratch: &Path) -> Result<Vec<Duration>, BenchError> {
+/// Starts the product a few times, each time on an empty directory and database, which is its slowest start: it lays out
+/// the database and seeds it. Returns the times in order, shortest first.
+pub async fn measure_starts(
+    path: Option<&PathBuf>,
+    scratch: &Path,
+    lender: Option<&Lender>,
+) -> Result<Vec<Duration>, BenchError> {
     let mut times = Vec::with_capacity(STARTS);
     for number in 0..STARTS {
-        let server = Server::start(&product(path, &scratch.join(format!("start-{number}")))?).await?;
+        let (data, database) = (scratch.join(format!("start-{number}")), lend(lender).await?);
+        let product = Product { path, data: &data, database: database.as_deref() };
+        let server = Server::start(&program(product, 0)?).await?;
         times.push(server.ready_after);
         server.kill().await?;
     }
@@ -97,12 +124,22 @@ pub async fn measure_starts(path: Option<&PathBuf>, scratch: &Path) -> Result<Ve
     Ok(times)
 }
 
-fn product(path: Option<&PathBuf>, data: &Path) -> Result<Program, BenchError> {
-    let arguments = ["demo", "--port", "0", "--json", "--data"].map(str::to_owned);
-    let data_argument = data.display().to_string();
+/// A new database of the lender's, if there is one.
+pub async fn lend(lender: Option<&Lender>) -> Result<Option<String>, BenchError> {
+    match lender {
+        Some(lender) => lender.lend().await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn program(product: Product<'_>, node: u16) -> Result<Program, BenchError> {
+    let Product { path, data, database } = product;
+    let mut arguments: Vec<String> = ["demo", "--port", "0", "--json", "--data"].map(str::to_owned).into();
+    arguments.push(data.display().to_string());
+    arguments.extend(database.into_iter().flat_map(|url| ["--database".to_owned(), url.to_owned()]));
     Ok(Program {
         path: path.cloned().map_or_else(|| sibling("countersign"), Ok)?,
-        arguments: arguments.into_iter().chain([data_argument]).collect(),
-        log: data.with_extension("log"),
+        arguments,
+        log: data.with_extension(format!("{node}.log")),
     })
 }

@@ -1,4 +1,5 @@
-//! The writer of floor (b): one thread, one connection, and everybody who is waiting goes into the same commit.
+//! The writer of floor (b): one connection, and everybody who is waiting goes into the same commit. This file is SQLite's;
+//! [`super::postgres`] does the same on PostgreSQL.
 //!
 //! An answer leaves only after `COMMIT` with `synchronous=FULL` has returned, so that the floor gives the promise that
 //! the product gives. SQL and batching are as plain as they can be: it is meant to be hard to beat.
@@ -10,16 +11,16 @@ use std::{
 };
 
 use rusqlite::{Connection, params};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::floor::Evaluation;
 
 /// The most that one commit holds.
-const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 /// The size of the row that an evaluation leaves, in bytes.
 const RECORD: usize = 1200;
 /// Everything belongs to this project.
-const PROJECT: i64 = 1;
+pub(super) const PROJECT: i64 = 1;
 
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
@@ -51,14 +52,20 @@ pub enum Answered {
     AlreadyConsumed,
 }
 
-/// Hands work to the thread that writes.
+/// Hands work to whoever writes.
 #[derive(Clone, Debug)]
-pub struct Writer {
-    jobs: SyncSender<(Job, oneshot::Sender<Answered>)>,
+pub enum Writer {
+    /// A thread, on SQLite.
+    Sqlite(SyncSender<Waiting>),
+    /// A task, on PostgreSQL.
+    Postgres(mpsc::Sender<Waiting>),
 }
 
+/// What is to be done, and where the answer goes.
+pub(super) type Waiting = (Job, oneshot::Sender<Answered>);
+
 #[derive(Debug)]
-enum Job {
+pub(super) enum Job {
     Evaluate { keys: [String; 6], record: Vec<u8> },
     Consume { number: u64 },
 }
@@ -71,7 +78,7 @@ impl Writer {
         let next: i64 = connection.query_row(NEXT, [PROJECT], |row| row.get(0))?;
         let (jobs, queue) = sync_channel(4 * BATCH);
         thread::spawn(move || write_all(&connection, &queue, next));
-        Ok(Self { jobs })
+        Ok(Self::Sqlite(jobs))
     }
 
     /// Stores an evaluation with its counters; `None` when it was not committed.
@@ -87,7 +94,10 @@ impl Writer {
     /// A full queue refuses at once: with a bounded number of connections it never fills.
     async fn submit(&self, job: Job) -> Option<Answered> {
         let (answer, answered) = oneshot::channel();
-        self.jobs.try_send((job, answer)).ok()?;
+        match self {
+            Self::Sqlite(jobs) => jobs.try_send((job, answer)).ok()?,
+            Self::Postgres(jobs) => jobs.try_send((job, answer)).ok()?,
+        }
         answered.await.ok()
     }
 }

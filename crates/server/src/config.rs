@@ -39,6 +39,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Seconds that requests under way are given at the end.
     pub shutdown_seconds: u64,
+    /// Days that evaluations and their challenges are kept; 0: for ever.
+    pub retention_days: u32,
     /// What is logged.
     pub log: LogConfig,
     /// How mail leaves.

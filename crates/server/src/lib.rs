@@ -16,6 +16,7 @@ pub mod message;
 pub mod outbound;
 pub mod page;
 pub mod projects;
+pub mod retention_job;
 pub mod secret;
 mod static_files;
 pub mod telemetry;
@@ -105,6 +106,9 @@ impl Server {
         };
         let projects = Projects::default();
         projects.refresh(&store).await?;
+        if let Err(error) = store.tend(clock.now(), None).await {
+            tracing::warn!(%error, "the partitions of the evaluations can't be made; it is tried again in an hour");
+        }
         let ctx = Ctx::new(Inner {
             config,
             store,
@@ -157,6 +161,7 @@ impl Server {
         let mut work = JoinSet::new();
         work.spawn(courier_job::run(self.ctx.clone(), Arc::clone(&self.courier), told.clone()));
         work.spawn(refresh(self.ctx.clone(), told.clone()));
+        work.spawn(retention_job::run(self.ctx.clone(), told.clone()));
         let app = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let ctx = self.ctx.clone();
         let grace = Duration::from_secs(self.ctx.config.shutdown_seconds);
@@ -188,11 +193,13 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
     })
 }
 
-/// Notices configuration that was changed elsewhere.
+/// Notices configuration that was changed elsewhere: when it is told, and now and then, since telling may fail.
 async fn refresh(ctx: Ctx, mut stop: watch::Receiver<bool>) {
+    let mut announcements = ctx.store.announcements();
     loop {
         tokio::select! {
             () = tokio::time::sleep(REFRESH) => {}
+            Ok(()) = announcements.changed() => {}
             _ = stop.changed() => return,
         }
         if let Err(error) = ctx.projects.refresh(&ctx.store).await {

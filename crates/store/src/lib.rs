@@ -19,6 +19,9 @@ pub use tx::{Keys, Operation, Row, Sql, StateKey, StateRow, StoreError, Tx, Valu
 
 use std::path::Path;
 
+use countersign_engine::time::Timestamp;
+use tokio::sync::watch;
+
 /// A database, whichever it is. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Store {
@@ -89,6 +92,25 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.prepare(statements.into_iter().collect()).await,
             Self::Postgres(store) => store.prepare(statements.into_iter().collect()).await,
+        }
+    }
+
+    /// Makes room for the evaluations to come, and lets go at once of as many as can be that were made before `before`;
+    /// answers how many partitions were dropped. Only PostgreSQL has partitions: what is left to remove, [`op::Retire`]
+    /// does.
+    pub async fn tend(&self, now: Timestamp, before: Option<Timestamp>) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(0),
+            Self::Postgres(store) => store.tend(now, before).await,
+        }
+    }
+
+    /// Changes whenever a node says that the configuration has changed. A hint: it may be lost, and on SQLite, which has one
+    /// node, none comes.
+    pub fn announcements(&self) -> watch::Receiver<u64> {
+        match self {
+            Self::Sqlite(_) => watch::Sender::new(0).subscribe(),
+            Self::Postgres(store) => store.announcements(),
         }
     }
 

@@ -334,6 +334,9 @@ pub trait Tx: Sync {
         key: &StateKey<'_>,
     ) -> impl Future<Output = Result<Option<Row>, StoreError>> + Send;
 
+    /// Lets every node know, once all is committed, that the configuration has changed.
+    fn announce(&self);
+
     /// Writes a row of state for which the operation asked, by the end of the transaction.
     fn write_state(&self, state: &'static StateRow, key: &StateKey<'_>, columns: &[Value<'_>]);
 }

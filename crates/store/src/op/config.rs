@@ -219,6 +219,7 @@ impl Operation for ChangeProject {
         for change in &self.lists {
             list::change(tx, &project, change, self.now);
         }
+        tx.announce();
         Ok(Ok(revision))
     }
 }

@@ -10,6 +10,7 @@ mod evaluate;
 mod evaluation;
 mod list;
 mod message;
+mod retire;
 mod user;
 
 pub use challenge::{
@@ -25,6 +26,7 @@ pub use evaluate::{Evaluate, Evaluated, Moment};
 pub use evaluation::{EvaluationById, Feedback, Found};
 pub use list::{Entry, ListChange, ReadListEntries};
 pub use message::{ClaimMessages, DueMessage, FinishMessage, MessageOutcome, NewMessage};
+pub use retire::Retire;
 pub use user::{UpdateUser, Updated, UserDevices, UserSelector, UserUpdate};
 
 /// Every statement of the product: so that a test can prepare each on every database.
@@ -34,6 +36,7 @@ pub fn statements() -> impl Iterator<Item = &'static crate::Sql> {
         config::ALL,
         list::ALL,
         message::ALL,
+        retire::ALL,
         row::challenge::ALL,
         row::device::ALL,
         row::evaluation::ALL,

@@ -6,10 +6,12 @@
 mod address;
 mod connection;
 mod fault;
+mod listener;
 mod merge;
 mod migrate;
 mod outgoing;
 mod part;
+mod partitions;
 mod queue;
 mod session;
 mod worker;
@@ -20,7 +22,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{task::JoinSet, time::timeout};
+use countersign_engine::time::Timestamp;
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
 
 use address::Address;
 use connection::{Connection, Text};
@@ -35,6 +42,9 @@ use crate::{
     migration::{Migration, OpenError},
     tx::Faults,
 };
+
+/// How long looking after the partitions may take.
+const TENDING: Duration = Duration::from_mins(1);
 
 /// How a PostgreSQL database is used.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +76,8 @@ struct Inner {
     writes: Arc<Queue>,
     reads: Arc<Queue>,
     workers: Mutex<JoinSet<()>>,
+    heard: Arc<watch::Sender<u64>>,
+    listener: AbortHandle,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -103,8 +115,10 @@ impl PostgresStore {
             queue
         };
         let (writes, reads) = (crew(Purpose::Write, options.writers), crew(Purpose::Read, options.readers));
-        let workers = Mutex::new(workers);
-        Ok(Self(Arc::new(Inner { address, patience: options.patience, unprepared, writes, reads, workers })))
+        let heard = Arc::new(watch::Sender::new(0));
+        let listener = workers.spawn(listener::run(Arc::clone(&address), options.patience, Arc::clone(&heard)));
+        let (patience, workers) = (options.patience, Mutex::new(workers));
+        Ok(Self(Arc::new(Inner { address, patience, unprepared, writes, reads, workers, heard, listener })))
     }
 
     /// See [`crate::Store::run`].
@@ -147,10 +161,30 @@ impl PostgresStore {
         self.0.writes.depth()
     }
 
+    /// See [`crate::Store::tend`].
+    pub async fn tend(&self, now: Timestamp, before: Option<Timestamp>) -> Result<u64, StoreError> {
+        let tending = async {
+            let connection = Connection::open(&self.0.address, Arc::clone(&self.0.unprepared)).await?;
+            partitions::make(&connection, now.millis()).await?;
+            match before {
+                Some(before) => partitions::drop_before(&connection, before.millis()).await,
+                None => Ok(0),
+            }
+        };
+        let late = |_| Err(Fault::Connection("the database did not answer in time".to_owned()));
+        timeout(TENDING, tending).await.unwrap_or_else(late).map_err(Fault::into_error)
+    }
+
+    /// See [`crate::Store::announcements`].
+    pub fn announcements(&self) -> watch::Receiver<u64> {
+        self.0.heard.subscribe()
+    }
+
     /// See [`crate::Store::close`].
     pub async fn close(self) {
         self.0.writes.close();
         self.0.reads.close();
+        self.0.listener.abort();
         let mut workers = std::mem::take(&mut *lock(&self.0.workers));
         while workers.join_next().await.is_some() {}
     }

@@ -68,6 +68,8 @@ impl Part<'_, '_> {
     }
 }
 
+const ANNOUNCE: Text = Text::own("SELECT pg_notify('countersign', '')");
+
 fn owned(key: &StateKey<'_>) -> Vec<Owned> {
     key.params().iter().map(|value| value.kept()).collect()
 }
@@ -106,6 +108,12 @@ impl Tx for Part<'_, '_> {
         let row = self.ask(Text::plain(&state.read), &key.params(), Answer::Rows).await?.pop();
         self.session.lock().rows.insert(name, Kept { row: row.clone(), unsaved: None });
         Ok(row)
+    }
+
+    fn announce(&self) {
+        if self.session.may_write(self.place).is_ok() {
+            self.session.lock().queue.push(Queued::Statement(ANNOUNCE, Vec::new()));
+        }
     }
 
     fn write_state(&self, state: &'static StateRow, key: &StateKey<'_>, columns: &[Value<'_>]) {

@@ -13,7 +13,7 @@ use countersign_engine::{config::Project, consume::Expect, evaluation::Verdict, 
 use countersign_postgres_cluster::{Cluster, Durability, Pooler};
 use countersign_store::{
     Keys, OpenError, Operation, POSTGRES_MIGRATIONS, PostgresOptions, Store, StoreError, Tx,
-    op::{Consume, ConsumeOutcome, Evaluate, EvaluationById},
+    op::{ChangeProject, Consume, ConsumeOutcome, Evaluate, EvaluationById, Stale},
 };
 use futures_util::{StreamExt, future::join_all, stream};
 
@@ -522,4 +522,63 @@ async fn those_who_come_at_once_share_transactions() {
     let made: u32 = cluster.sql(database, "SELECT count(*) FROM transactions").unwrap().trim().parse().unwrap();
     assert!(made <= 50, "{made} transactions for 1,001 evaluations");
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_configuration_is_announced_to_every_node_even_after_its_connections_broke() {
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    let (one, other) = (node(&url).await, node(&url).await);
+    let mut heard = other.announcements();
+    // That it listens is the first that it says.
+    let soon = async |heard: &mut tokio::sync::watch::Receiver<u64>| {
+        tokio::time::timeout(PATIENCE, heard.changed()).await.unwrap().unwrap();
+    };
+    soon(&mut heard).await;
+    let change = |base| ChangeProject {
+        project: project(CAP).id,
+        slug: "shop".into(),
+        base,
+        changes: Vec::new(),
+        lists: Vec::new(),
+        author: "test".into(),
+        now: NOW,
+    };
+    assert_eq!(one.run(change(0)).await.unwrap(), Ok(1));
+    soon(&mut heard).await;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN countersign'";
+    cluster.sql(url.rsplit('/').next().unwrap(), end).unwrap();
+    soon(&mut heard).await;
+    assert_eq!(one.run(change(1)).await.unwrap(), Ok(2));
+    soon(&mut heard).await;
+    // What fails announces nothing.
+    heard.mark_unchanged();
+    assert_eq!(one.run(change(1)).await.unwrap(), Err(Stale));
+    assert!(!heard.has_changed().unwrap());
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evaluations_lie_by_the_week_and_leave_by_the_week() {
+    const WEEK: i64 = 7 * countersign_engine::time::DAY;
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    let database = url.rsplit('/').next().unwrap();
+    let count = |of: &str| cluster.sql(database, &format!("SELECT count(*) FROM {of}")).unwrap();
+    let nodes = [node(&url).await, node(&url).await];
+    // Nodes that start together make each partition once.
+    join_all(nodes.iter().map(async |node| node.tend(NOW, None).await.unwrap())).await;
+    let partitions = "pg_inherits WHERE inhparent = 'evaluations'::regclass";
+    // This week's, four to come, and the rest.
+    assert_eq!(count(partitions), "6");
+    make(&nodes[0], &project(CAP), 1).await;
+    assert_eq!((count("evaluations").as_str(), count("evaluations_rest").as_str()), ("1", "0"));
+    // Half of a week is not let go of.
+    assert_eq!(nodes[1].tend(NOW, Some(NOW)).await.unwrap(), 0);
+    assert_eq!(nodes[1].tend(NOW, Some(NOW.plus(WEEK))).await.unwrap(), 1);
+    assert_eq!((count("evaluations").as_str(), count(partitions).as_str()), ("0", "5"));
+    for node in nodes {
+        node.close().await;
+    }
 }

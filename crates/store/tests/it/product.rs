@@ -18,8 +18,8 @@ use countersign_postgres_cluster::Cluster;
 use countersign_store::{
     PostgresOptions, SqliteOptions, Store,
     op::{
-        self, AttemptCode, ChallengeById, ChallengeStep, Consume, ConsumeOutcome, Evaluate, Evaluated, Moment,
-        NewMessage, OpenChallenge, SendCode, StepOutcome,
+        self, AttemptCode, ChallengeById, ChallengeStep, Consume, ConsumeOutcome, Evaluate, Evaluated, EvaluationById,
+        Moment, NewMessage, OpenChallenge, Retire, SendCode, StepOutcome,
     },
 };
 use futures_util::future::join_all;
@@ -226,6 +226,60 @@ async fn those_who_come_at_once_from_one_address_are_counted_one_after_the_other
         let all = join_all((0..400).map(|n| evaluate(&store, &project, of_a_crowd(n % 23, n % 61), n))).await;
         let allowed = all.iter().filter(|e| e.evaluation.verdict == Verdict::Allow).count();
         assert_eq!(allowed, 40);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_old_goes_and_what_it_taught_stays() {
+    const WEEK: i64 = 7 * countersign_engine::time::DAY;
+    on_every_database(async |store: Store| {
+        let project = project(CHALLENGE);
+        let at = |weeks: i64, n: u64| {
+            let now = NOW.plus(weeks * WEEK);
+            let ids = moment(n);
+            Moment {
+                now,
+                evaluation_id: EvaluationId::new(now.millis(), random(n)),
+                challenge_id: ChallengeId::new(now.millis(), random(n)),
+                ..ids
+            }
+        };
+        let evaluate = async |moment: Moment| {
+            let op = Evaluate {
+                project: Arc::clone(&project),
+                environment: Environment::Development,
+                signals: signals("login", "ada", 1),
+                moment,
+            };
+            store.run(op).await.unwrap().evaluation.id
+        };
+        // The first comes before there is a partition for it, as after an upgrade.
+        let oldest = evaluate(at(-9, 1)).await;
+        store.tend(NOW.plus(-5 * WEEK), None).await.unwrap();
+        let old = evaluate(at(-5, 2)).await;
+        store.tend(NOW, None).await.unwrap();
+        let (young, before) = (evaluate(at(0, 3)).await, NOW.plus(-2 * WEEK));
+        store.tend(NOW, Some(before)).await.unwrap();
+        while store.run(Retire { project: project.id, before }).await.unwrap() > 0 {}
+        let is_there =
+            async |id| store.read(EvaluationById { project: project.id, id, now: NOW }).await.unwrap().is_some();
+        assert_eq!((is_there(oldest).await, is_there(old).await, is_there(young).await), (false, false, true));
+        let has_challenge = async |moment: Moment| {
+            let op = ChallengeById { projects: vec![project.id], id: moment.challenge_id, now: NOW };
+            store.read(op).await.unwrap().is_some()
+        };
+        assert_eq!((has_challenge(at(-5, 2)).await, has_challenge(at(0, 3)).await), (false, true));
+        let again = store
+            .run(Evaluate {
+                project: Arc::clone(&project),
+                environment: Environment::Development,
+                signals: signals("login", "ada", 1),
+                moment: at(0, 4),
+            })
+            .await
+            .unwrap();
+        assert_eq!(again.evaluation.checks.get("is_new_user").and_then(serde_json::Value::as_bool), Some(false));
     })
     .await;
 }
