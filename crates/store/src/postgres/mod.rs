@@ -8,6 +8,7 @@ mod connection;
 mod fault;
 mod merge;
 mod migrate;
+pub(crate) mod moving;
 mod outgoing;
 mod part;
 mod queue;
