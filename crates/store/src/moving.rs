@@ -84,7 +84,7 @@ pub(crate) struct Mark {
 /// A database that is moved from or to. Its calls may block: a move has nothing else to do.
 pub(crate) enum Side {
     Sqlite(Sqlite),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 /// Calls the same method on either kind of database.
@@ -191,7 +191,7 @@ pub async fn migrate_store(from: &str, to: &str, mut report: impl FnMut(&Progres
 async fn open_source(place: &Place<'_>) -> Result<Side, MoveError> {
     let source = match place {
         Place::Sqlite(path) => Side::Sqlite(Sqlite::source(path)?),
-        Place::Postgres(url) => Side::Postgres(Postgres::connect(url).await?),
+        Place::Postgres(url) => Side::Postgres(Box::new(Postgres::connect(url).await?)),
     };
     let (steps, marked) = source.steps().await?;
     if marked {
@@ -210,7 +210,7 @@ async fn open_target(place: &Place<'_>, source: &Side) -> Result<(Side, Mark), M
     }
     let mut target = match place {
         Place::Sqlite(path) => Side::Sqlite(Sqlite::target(path)?),
-        Place::Postgres(url) => Side::Postgres(Postgres::connect(url).await?),
+        Place::Postgres(url) => Side::Postgres(Box::new(Postgres::connect(url).await?)),
     };
     let name = target.name();
     if name == source.name() {
@@ -333,7 +333,9 @@ async fn sum(
         let rows = rows.map_err(|error| MoveError::failed(&side.name(), &table.name, error))?;
         let Some(last) = rows.last() else { return Ok(sum) };
         after = Some(table.key_of(last));
-        rows.iter().for_each(|row| sum.add(row));
+        for row in &rows {
+            sum.add(row);
+        }
         progress.rows += rows.len() as u64;
     }
 }

@@ -58,27 +58,19 @@ impl Sqlite {
     }
 
     fn open(path: &Path) -> Result<Self, MoveError> {
-        let unusable = |error: std::io::Error| OpenError::unusable(&path.display(), &error);
-        let path = path.canonicalize().map_err(unusable)?;
-        let told = |error: rusqlite::Error| match is_busy(&error) {
-            true => MoveError::InUse { path: path.display().to_string(), by: String::new() },
-            false => OpenError::unusable(&path.display(), &error).into(),
+        let path = path.canonicalize().map_err(|error| OpenError::unusable(&path.display(), &error))?;
+        let told = |error: rusqlite::Error| {
+            if is_busy(&error) {
+                MoveError::InUse { path: path.display().to_string(), by: String::new() }
+            } else {
+                OpenError::unusable(&path.display(), &error).into()
+            }
         };
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags).map_err(told)?;
-        connection.busy_timeout(Duration::ZERO).map_err(told)?;
-        // What isn't ours must stay as it is, and the log's mode is a change.
-        let look = || migrate::applied(&connection);
-        if patiently(PATIENCE, look).map_err(told)?.is_none() {
+        // What isn't ours must stay as it is, and to turn the log on is a change.
+        if look(&path).map_err(told)?.is_none() {
             return Err(OpenError::Foreign { path: path.display().to_string() }.into());
         }
-        drop(connection);
-        let connection = Connection::open_with_flags(&path, flags).map_err(told)?;
-        connection.busy_timeout(Duration::ZERO).map_err(told)?;
-        // Before the first look at the file: then the lock is the file's own, which everybody who has it open shares.
-        let lock = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT";
-        patiently(PATIENCE, || connection.execute_batch(lock)).map_err(told)?;
-        connection.execute_batch(SETTINGS).map_err(told)?;
+        let connection = connect_alone(&path).map_err(told)?;
         Ok(Self { path, connection, turn: 0 })
     }
 
@@ -196,4 +188,27 @@ impl Sqlite {
             other => other,
         })
     }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
+}
+
+/// The steps that a file took, without changing a byte of it.
+fn look(path: &Path) -> rusqlite::Result<Applied> {
+    let connection = connect(path)?;
+    patiently(PATIENCE, || migrate::applied(&connection))
+}
+
+/// A connection beside which there is no other, in this process or another, for as long as it is open.
+fn connect_alone(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path)?;
+    // Asked for before the log is touched, this locks the file itself, of which everybody who has it open holds a share.
+    let alone = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT";
+    patiently(PATIENCE, || connection.execute_batch(alone))?;
+    connection.execute_batch(SETTINGS)?;
+    Ok(connection)
 }

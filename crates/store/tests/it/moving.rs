@@ -1,6 +1,6 @@
 //! Moving: from any database to any other and back, and every way in which that must stop.
 
-use std::{panic::AssertUnwindSafe, path::Path, sync::Arc};
+use std::{panic::AssertUnwindSafe, path::Path};
 
 use countersign_engine::consume::Expect;
 use countersign_postgres_cluster::Cluster;
@@ -162,11 +162,11 @@ async fn a_row_that_changed_on_either_side_is_found() {
     ];
     for (place, (table, change)) in changes.into_iter().enumerate() {
         let (from, to) = (source(&cluster).await, cluster.database().unwrap());
-        let changed = Arc::new(if place % 2 == 0 { from.clone() } else { to.clone() });
+        let side = if place % 2 == 0 { from.clone() } else { to.clone() };
         let mut once = Some(());
         let report = |progress: &Progress| {
             if progress.stage == Stage::Verifying && once.take().is_some() {
-                cluster.sql(name(&changed), change).unwrap();
+                cluster.sql(name(&side), change).unwrap();
             }
         };
         let error = migrate_store(&from, &to, report).await.unwrap_err();
