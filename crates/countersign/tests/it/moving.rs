@@ -65,7 +65,7 @@ fn rows(line: &str) -> u32 {
 fn source(cluster: &Cluster, folder: &Path) -> String {
     let url = cluster.database().unwrap();
     let settings = folder.join("countersign.toml");
-    std::fs::write(&settings, format!("database = \"{url}\"\ndata_dir = {folder:?}\n")).unwrap();
+    std::fs::write(&settings, format!("database = \"{url}\"\ndata_dir = \"{}\"\n", folder.display())).unwrap();
     let project = folder.join("shop.yaml");
     std::fs::write(&project, "project: shop\n").unwrap();
     let mut apply = Command::new(env!("CARGO_BIN_EXE_countersign"));
