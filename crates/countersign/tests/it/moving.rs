@@ -13,7 +13,8 @@ const ROWS: u32 = 30_000;
 
 fn command(from: &str, to: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.args(["migrate-store", "--from", from, "--to", to]);
+    // The target as the manual says: where a password may be, in the environment.
+    command.args(["migrate-store", "--from", from]).env("COUNTERSIGN_MOVE_TO", to);
     command
 }
 
