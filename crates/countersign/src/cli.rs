@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use countersign_server::config::{Config, ConfigError};
@@ -37,6 +37,8 @@ pub enum Command {
     /// Make keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Move everything into another database: from SQLite to PostgreSQL, or back. Stop every server first.
+    MigrateStore(MigrateStoreOptions),
     /// Start everything to try it out: server, a demo shop, and an inbox that shows the mail and SMS sent.
     Demo(DemoOptions),
 }
@@ -53,6 +55,24 @@ pub struct ApplyOptions {
     /// Delete policies, challenge configs, lists and list entries that no file names.
     #[arg(long)]
     pub prune: bool,
+}
+
+/// What to move, and where.
+#[derive(Args)]
+pub struct MigrateStoreOptions {
+    /// The database that is moved: `sqlite:/var/lib/countersign/countersign.db` or `postgres://user:password@host:5432/countersign`.
+    #[arg(long, value_name = "DATABASE", env = "COUNTERSIGN_MOVE_FROM", hide_env_values = true)]
+    pub from: String,
+    /// Where it goes: an empty database, or the one where the same move stopped. Passwords are safer in the environment.
+    #[arg(long, value_name = "DATABASE", env = "COUNTERSIGN_MOVE_TO", hide_env_values = true)]
+    pub to: String,
+}
+
+/// Shows nothing: both may hold a password.
+impl fmt::Debug for MigrateStoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MigrateStoreOptions").finish_non_exhaustive()
+    }
 }
 
 /// What keys to make.

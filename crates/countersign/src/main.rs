@@ -6,6 +6,7 @@ mod cli;
 mod configure;
 mod demo;
 mod keys;
+mod migrate_store;
 mod serve;
 
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ async fn run(cli: cli::Cli) -> Result<(), String> {
         cli::Command::CheckConfig => check_config::run(&cli.config),
         cli::Command::Apply(options) => configure::apply(&cli.config, &options).await,
         cli::Command::Keys(command) => configure::keys(&cli.config, command).await,
+        cli::Command::MigrateStore(options) => migrate_store::run(&options).await,
         cli::Command::Demo(options) => demo::run(options).await,
     }
 }

@@ -6,6 +6,7 @@
 
 mod job;
 mod migration;
+mod moving;
 pub mod op;
 mod postgres;
 pub mod row;
@@ -13,6 +14,7 @@ mod sqlite;
 mod tx;
 
 pub use migration::{MIGRATIONS, Migration, OpenError, POSTGRES_MIGRATIONS};
+pub use moving::{MoveError, Moved, MovedTable, Progress, Stage, migrate_store};
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use tx::{Keys, Operation, Row, Sql, StateKey, StateRow, StoreError, Tx, Value};

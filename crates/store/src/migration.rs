@@ -36,6 +36,10 @@ pub const POSTGRES_MIGRATIONS: &[Migration] = &[
     },
 ];
 
+/// The number under which a database that is the target of an unfinished move says so: greater than any step's, so that
+/// versions that know nothing of moves don't open it either.
+pub(crate) const MOVING: i64 = i64::MAX;
+
 /// Why a database can't be opened: one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -77,6 +81,14 @@ pub enum OpenError {
         /// Which migration.
         number: i64,
     },
+    /// A move to it has begun and not ended.
+    #[error(
+        "the database {path} holds a part of another one: run the same `countersign migrate-store` again until it is done"
+    )]
+    Moving {
+        /// Which database.
+        path: String,
+    },
     /// It is a database, but not one of ours.
     #[error("{path} is the database of another program; name another one")]
     Foreign {
@@ -102,6 +114,9 @@ pub(crate) fn pending<'m>(
 ) -> Result<Option<&'m Migration>, OpenError> {
     let path = || path.to_string();
     let applied = applied.as_ref().ok_or_else(|| OpenError::Foreign { path: path() })?;
+    if applied.iter().any(|(number, _)| *number == MOVING) {
+        return Err(OpenError::Moving { path: path() });
+    }
     let known = migrations.last().map_or(0, |migration| migration.number);
     if let Some((found, _)) = applied.last().filter(|(number, _)| *number > known) {
         return Err(OpenError::Newer { path: path(), found: *found, known });

@@ -74,6 +74,18 @@ pub(crate) enum Owned {
     Null,
 }
 
+impl Owned {
+    /// The same value, lent.
+    pub(crate) fn lent(&self) -> Value<'_> {
+        match self {
+            Self::Int(value) => Value::Int(*value),
+            Self::Text(text) => Value::Text(text),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
+            Self::Null => Value::Null,
+        }
+    }
+}
+
 /// Shows what kind of value it is and never the value: a driver that logs what it sends must not log people's addresses.
 impl fmt::Debug for Owned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -70,7 +70,8 @@ async fn step(connection: &Connection, address: &Address, migrations: &[Migratio
     taking.await.map(drop).map_err(|fault| unreachable(address, fault))
 }
 
-async fn applied(connection: &Connection) -> Result<Applied, Fault> {
+/// The steps that the database took.
+pub(super) async fn applied(connection: &Connection) -> Result<Applied, Fault> {
     let rows = connection.query(&Ready::Typed(FOUND), &Params::NONE).await?;
     let (tables, ours) = match rows.first() {
         Some(row) => (row.int(0)?, row.int(1)?),

@@ -9,6 +9,7 @@ mod fault;
 mod listener;
 mod merge;
 mod migrate;
+pub(crate) mod moving;
 mod outgoing;
 mod part;
 mod partitions;

@@ -56,7 +56,8 @@ fn step(connection: &Connection, path: &Path, migrations: &[Migration], next: &M
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER NOT NULL PRIMARY KEY, \
      name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT";
 
-fn applied(connection: &Connection) -> rusqlite::Result<Applied> {
+/// The steps that the file took.
+pub(super) fn applied(connection: &Connection) -> rusqlite::Result<Applied> {
     let count = "SELECT count(*), coalesce(sum(name = 'schema_migrations'), 0) FROM sqlite_schema WHERE type = 'table'";
     let (tables, ours): (i64, i64) = connection.query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if ours == 0 {

@@ -8,6 +8,7 @@
 mod backup;
 mod connection;
 mod migrate;
+pub(crate) mod moving;
 mod readers;
 mod session;
 mod writer;

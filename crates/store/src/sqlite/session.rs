@@ -182,7 +182,8 @@ impl Tx for Session {
     }
 }
 
-fn own(value: ValueRef<'_>) -> Result<Owned, StoreError> {
+/// A value as the file has it.
+pub(super) fn own(value: ValueRef<'_>) -> Result<Owned, StoreError> {
     match value {
         ValueRef::Null => Ok(Owned::Null),
         ValueRef::Integer(value) => Ok(Owned::Int(value)),

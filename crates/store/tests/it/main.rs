@@ -6,6 +6,7 @@
 
 mod contract;
 mod crash;
+mod moving;
 mod operation;
 mod opening;
 mod postgres;
