@@ -1,17 +1,15 @@
 //! The whole server, killed in the middle of its work, again and again: what it acknowledged is there when it comes back.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use reqwest::{Client, StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
+
+use crate::demo::{Demo, client, consume, evaluate, get};
 
 /// What a killed server had acknowledged.
 #[derive(Debug, Default)]
@@ -20,63 +18,6 @@ struct Acknowledged {
     consumed: Vec<String>,
     /// Challenges, with the wrong codes that were answered.
     attempts: Vec<(String, u64)>,
-}
-
-struct Demo {
-    child: Child,
-    base: String,
-    client_id: String,
-    secret: String,
-}
-
-impl Demo {
-    fn start(data: &std::path::Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["demo", "--json", "--port", "0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap();
-        let text = |key: &str| ready[key].as_str().unwrap().to_owned();
-        Self { child, base: text("base_url"), client_id: text("client_id"), secret: text("api_secret") }
-    }
-
-    /// SIGKILL: nothing gets the chance to be put in order.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-fn client() -> Client {
-    // The demo listens on the loopback without TLS; the provider is only asked for because there is none by default.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
-}
-
-async fn evaluate(http: &Client, demo: &Demo, action: &str, user: &str) -> Option<Value> {
-    let body =
-        json!({"client_id": demo.client_id, "action": action, "user": user, "email": format!("{user}@example.com")});
-    let sent = http.post(format!("{}/v3/evaluations", demo.base)).header(header::ORIGIN, "http://127.0.0.1:1");
-    let answer = sent.body(body.to_string()).send().await.ok()?;
-    assert_eq!(answer.status(), StatusCode::CREATED);
-    answer.json().await.ok()
-}
-
-async fn consume(http: &Client, demo: &Demo, id: &str) -> Option<(StatusCode, Value)> {
-    let sent = http.post(format!("{}/v3/evaluations/{id}/consume", demo.base)).bearer_auth(&demo.secret);
-    let answer = sent.send().await.ok()?;
-    Some((answer.status(), answer.json().await.ok()?))
-}
-
-async fn get(http: &Client, demo: &Demo, path: &str) -> Value {
-    let answer = http.get(format!("{}{path}", demo.base)).bearer_auth(&demo.secret).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK, "{path} is gone");
-    answer.json().await.unwrap()
 }
 
 /// Opens a challenge, has a code sent and tries wrong ones, until the server dies; every answered try is counted.
@@ -158,7 +99,7 @@ async fn nothing_acknowledged_is_lost_by_twenty_kills() {
     let mut seen = (0, 0, 0);
     for round in 0..20 {
         let http = client();
-        let demo = Arc::new(Demo::start(folder.path()));
+        let demo = Arc::new(Demo::start(folder.path(), None));
         let log = Arc::new(Mutex::new(Acknowledged::default()));
         let done = Arc::new(Progress { left: AtomicUsize::new(40 + round * 13), enough: Notify::new() });
         let mut workers = tokio::task::JoinSet::new();
@@ -168,14 +109,13 @@ async fn nothing_acknowledged_is_lost_by_twenty_kills() {
         }
         done.enough.notified().await;
         // Killed by its process id while the workers go on; they end when their connections break.
-        let killed = Command::new("kill").args(["-9", &demo.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
+        demo.signal("KILL");
         while let Some(ended) = workers.join_next().await {
             ended.unwrap();
         }
-        Arc::into_inner(demo).unwrap().kill();
+        drop(demo);
 
-        let demo = Demo::start(folder.path());
+        let demo = Demo::start(folder.path(), None);
         let log = std::mem::take(&mut *log.lock().unwrap());
         for id in &log.evaluations {
             get(&http, &demo, &format!("/v3/evaluations/{id}")).await;
@@ -190,7 +130,6 @@ async fn nothing_acknowledged_is_lost_by_twenty_kills() {
             assert!(kept >= *answered, "{answered} tries were answered, {kept} are kept");
         }
         seen = (seen.0 + log.evaluations.len(), seen.1 + log.consumed.len(), seen.2 + log.attempts.len());
-        demo.kill();
     }
     assert!(seen.0 > 1_000 && seen.1 > 300 && seen.2 > 50, "too little was in flight to prove anything: {seen:?}");
 }

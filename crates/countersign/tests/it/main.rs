@@ -4,6 +4,8 @@
 
 mod apply;
 mod crash;
+mod demo;
 mod generated;
 mod moving;
+mod nodes;
 mod tidy;
