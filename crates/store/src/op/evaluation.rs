@@ -97,6 +97,13 @@ pub(crate) async fn distrust<T: Tx>(tx: &T, project: &[u8; 16], stored: &StoredE
     if let Some(ip) = evaluation.ip {
         row::subject::distrust(tx, project, user.id, ("ip", &countersign_engine::signal::network_of(ip)));
     }
+    if let Some(place) = &evaluation.place {
+        for (kind, key) in [("country", place.country_code.clone()), ("asn", place.asn.map(|asn| asn.to_string()))] {
+            if let Some(key) = key {
+                row::subject::distrust(tx, project, user.id, (kind, &key));
+            }
+        }
+    }
     if let Some(fingerprint) = &evaluation.fingerprint {
         row::subject::distrust(tx, project, user.id, ("fingerprint", &fingerprint.id.to_string()));
     }
