@@ -17,8 +17,19 @@ use crate::{
 
 /// Free mail providers that the package is too old to know, or too American.
 const WEBMAIL_BY_HAND: &str = include_str!("webmail.txt");
-/// Marks of programs that are no crawlers and send no browser's name.
-const PROGRAMS_BY_HAND: [&str; 4] = ["^python-", "^Go-http-client", "^okhttp/", "^node-fetch"];
+/// Marks that are added to the package's.
+const PROGRAMS_BY_HAND: [&str; 9] = [
+    "^python-",
+    "^Go-http-client",
+    "^okhttp/",
+    "^node-fetch",
+    // Those of the package that can't be written out.
+    "AdsBot-Google",
+    "BlogTraffic/",
+    "ContextualBot",
+    "currentreader.app",
+    "www.spider.com/",
+];
 
 /// One file to be.
 struct File {

@@ -10,6 +10,7 @@ pub mod lines;
 pub mod mmdb;
 pub mod pack;
 pub mod ranges;
+pub mod report;
 mod table;
 
 use std::{
@@ -90,6 +91,11 @@ impl Source {
             Self::TimeZones => "time_zones",
             Self::CountryNames => "country_names",
         }
+    }
+
+    /// Whether it loses its worth by the month: providers, zones and countries change by the year.
+    pub const fn ages(self) -> bool {
+        !matches!(self, Self::WebmailDomains | Self::TimeZones | Self::CountryNames)
     }
 }
 

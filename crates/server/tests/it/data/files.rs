@@ -237,3 +237,35 @@ fn what_can_not_be_read_stops_the_start_and_is_named() {
         assert!(error.starts_with("data.") && error.contains(said), "{error}");
     }
 }
+
+#[test]
+fn a_report_names_what_is_old_or_broken() {
+    use countersign_engine::time::{DAY, Timestamp};
+    use countersign_server::{config::Config, enrich::data::report};
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("city.mmdb"), mmdb("My-City", &[("8.8.8.0/24", json!({"country_code": "JP"}))]))
+        .unwrap();
+    fs::write(folder.path().join("tor.txt"), "not an address\n").unwrap();
+    let settings = "[data]\ncity = \"city.mmdb\"\ntor = \"tor.txt\"\nmax_age_days = 100\n";
+    let config = Config::load(Some(("test.toml", settings)), []).unwrap();
+    let at = |day: i64| report::of(&config.data, folder.path(), Timestamp::from_millis(day * DAY)).unwrap();
+    // The file says that it was built at 1,780,000,000 s; the pack's addresses are of 16 September 2026, day 20,712.
+    let built = 1_780_000_000 / 86_400;
+    for (day, in_trouble) in [
+        (built + 100, vec!["tor"]),
+        (built + 102, vec!["city", "tor"]),
+        (20_813, vec!["country", "asn", "city", "tor"]),
+    ] {
+        let reports = at(day);
+        let troubled: Vec<&str> = reports.iter().filter(|one| one.trouble.is_some()).map(|one| one.name).collect();
+        assert!(in_trouble.iter().all(|name| troubled.contains(name)), "day {day}: {troubled:?}");
+        assert!(!troubled.contains(&"webmail_domains") && !troubled.contains(&"proxy"), "day {day}: {troubled:?}");
+        assert_eq!(troubled.contains(&"city"), day > built + 100, "day {day}: {troubled:?}");
+    }
+    let reports = at(20_713);
+    let of = |name: &str| reports.iter().find(|one| one.name == name).unwrap();
+    assert_eq!((of("country").age_days, of("country").licence.as_str()), (Some(1), "PDDL-1.0"));
+    assert!(of("country").entries.unwrap() > 500_000 && of("country").version.contains("2026-09-16"));
+    assert!(of("tor").trouble.as_ref().unwrap().starts_with("line 1: "));
+    assert_eq!((of("proxy").version.as_str(), of("proxy").entries), ("off", None));
+}
