@@ -34,7 +34,7 @@ const PROGRAMS_BY_HAND: [&str; 9] = [
 /// One file to be.
 struct File {
     name: &'static str,
-    file: &'static str,
+    path: &'static str,
     from: &'static [Package],
     licence: &'static str,
     note: &'static str,
@@ -56,8 +56,8 @@ pub fn run() -> Result<(), Fault> {
     );
     for file in &files {
         write_entry(&mut manifest, file)?;
-        std::fs::write(target.join(file.file), &file.bytes)?;
-        println!("{:24} {:>9} bytes {:>7} entries", file.file, file.bytes.len(), file.entries);
+        std::fs::write(target.join(file.path), &file.bytes)?;
+        println!("{:24} {:>9} bytes {:>7} entries", file.path, file.bytes.len(), file.entries);
     }
     std::fs::write(target.join("manifest.toml"), manifest)?;
     std::fs::write(target.join("LICENCES.txt"), licences(work.path())?)?;
@@ -83,7 +83,7 @@ fn write_entry(manifest: &mut String, file: &File) -> Result<(), Fault> {
     let from: Vec<String> = file.from.iter().map(|package| format!("\"{}\"", package.title())).collect();
     let date = file.from.iter().map(|package| package.date).min().unwrap_or_default();
     let sum = Sha256::digest(&file.bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    let File { name, file: path, licence, note, entries, .. } = file;
+    let File { name, path, licence, note, entries, .. } = file;
     writeln!(
         manifest,
         "\n[[source]]\nname = \"{name}\"\nfile = \"{path}\"\nfrom = [{}]\ndate = \"{date}\"\nlicence = \"{licence}\"\n\
@@ -97,9 +97,9 @@ fn addresses(package: &Path) -> Result<Vec<File>, Fault> {
     let folder = package.join("detector/data");
     let countries = networks::countries(networks::unblock(&folder.join("user-country.mmdb.bz"))?)?;
     let systems = networks::systems(networks::unblock(&folder.join("origin-asn.mmdb.bz"))?)?;
-    let file = |name, file, note, table: Ranges| File {
+    let file = |name, path, note, table: Ranges| File {
         name,
-        file,
+        path,
         from: &[ADDRESSES],
         licence: "PDDL-1.0",
         note,
@@ -124,9 +124,9 @@ fn kinds(package: &Path) -> Result<Vec<File>, Fault> {
     // As a table where it is long: text is parsed at every start.
     let hosting = ranges::parse_networks(&networks::text(kinds.remove("hosting").unwrap_or_default()))
         .map_err(|fault| fault.to_string())?;
-    let file = |name, file, note, bytes, entries| File {
+    let file = |name, path, note, bytes, entries| File {
         name,
-        file,
+        path,
         from: &[NETWORKS],
         licence: "CC0-1.0 AND MIT",
         note,
@@ -152,6 +152,10 @@ fn kinds(package: &Path) -> Result<Vec<File>, Fault> {
     ])
 }
 
+fn lines<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    all.fold(String::new(), |text, line| text + line + "\n")
+}
+
 #[derive(Deserialize)]
 struct Crawler {
     pattern: String,
@@ -167,10 +171,10 @@ fn crawlers(package: &Path) -> Result<File, Fault> {
             None => println!("left out, no plain mark: {pattern}"),
         }
     }
-    let text: String = all.iter().map(|mark| format!("{mark}\n")).collect();
+    let text = lines(all.iter().map(String::as_str));
     Ok(File {
         name: "crawler_agents",
-        file: "crawler_agents.txt",
+        path: "crawler_agents.txt",
         from: &[CRAWLERS],
         licence: "MIT",
         note: "its expressions written out as plain marks; those that can't be are left out",
@@ -187,14 +191,14 @@ fn domains(disposable: &Path, webmail: &Path) -> Result<Vec<File>, Fault> {
     let by_hand = WEBMAIL_BY_HAND.lines().filter(|line| !line.starts_with('#'));
     let free: BTreeSet<&str> = free.lines().chain(by_hand).map(str::trim).filter(|line| !line.is_empty()).collect();
     let free: BTreeSet<&str> = free.difference(&disposable).copied().collect();
-    let file = |name, file, from, licence, note, all: &BTreeSet<&str>| File {
+    let file = |name, path, from, licence, note, all: &BTreeSet<&str>| File {
         name,
-        file,
+        path,
         from,
         licence,
         note,
         entries: all.len(),
-        bytes: all.iter().map(|domain| format!("{domain}\n")).collect::<String>().into_bytes(),
+        bytes: lines(all.iter().copied()).into_bytes(),
     };
     Ok(vec![
         file(
@@ -241,9 +245,9 @@ fn zones(package: &Path) -> Result<Vec<File>, Fault> {
         .map(|(name, zone)| format!("{name}\t{}\n", zone.countries.join(" ")))
         .collect();
     let names: Vec<String> = countries.iter().map(|(code, name)| format!("{code}\t{name}\n")).collect();
-    let file = |name, file, note, lines: &[String]| File {
+    let file = |name, path, note, lines: &[String]| File {
         name,
-        file,
+        path,
         from: &[ZONES],
         licence: "MIT",
         note,

@@ -5,7 +5,10 @@
 
 use core::{fmt, net::IpAddr};
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -66,6 +69,14 @@ pub struct Place {
     /// What kind of network it is.
     #[serde(default, skip_serializing_if = "Network::is_unknown")]
     pub network: Network,
+}
+
+impl Place {
+    /// Under which kinds and keys a user's having come from here is remembered.
+    pub fn links(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let asn = self.asn.map(|asn| asn.to_string());
+        [("country", self.country_code.clone()), ("asn", asn)].into_iter().filter_map(|(kind, key)| Some((kind, key?)))
+    }
 }
 
 /// What kind of network an address belongs to; `None` where no data set was there to ask.
@@ -204,7 +215,6 @@ impl Signals {
 
 /// The name of the line that an address belongs to: see [`Signals::network`].
 pub fn network_of(ip: IpAddr) -> String {
-    use alloc::string::ToString;
     match ip.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => {

@@ -151,8 +151,12 @@ impl Builder {
             put(count as u128, 4);
         }
         for (starts, size) in [(&v4, 4), (&v6, 16)] {
-            starts.iter().for_each(|(start, _)| put(*start, size));
-            starts.iter().for_each(|(_, value)| put(u128::from(*value), usize::from(width)));
+            for (start, _) in starts {
+                put(*start, size);
+            }
+            for (_, value) in starts {
+                put(u128::from(*value), usize::from(width));
+            }
         }
         Ranges::read(bytes.into())
     }

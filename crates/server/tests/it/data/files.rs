@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use countersign_engine::signal::Place;
+use countersign_engine::signal::{Network, Place};
 use countersign_server::enrich::{data::Source, place};
 use serde_json::{Value, json};
 
@@ -102,7 +102,9 @@ fn encode(bytes: &mut Vec<u8>, value: &Value) {
         }
         Value::Array(values) => {
             head(bytes, 11, values.len());
-            values.iter().for_each(|value| encode(bytes, value));
+            for value in values {
+                encode(bytes, value);
+            }
         }
         Value::Bool(yes) => head(bytes, 14, usize::from(*yes)),
         Value::Null => panic!("the format has no null"),
@@ -135,7 +137,7 @@ fn cities_are_read_in_both_shapes() {
         fs::write(folder.path().join("city.mmdb"), mmdb("Some-City", &[("8.8.0.0/16", record)])).unwrap();
         let data = open(folder.path(), "city = \"city.mmdb\"").unwrap();
         let place = place::of(&data.current(), ip("8.8.8.8"), &mut Vec::new()).unwrap();
-        assert_eq!(Place { asn: None, network: Default::default(), ..place }, wanted, "{shape}");
+        assert_eq!(Place { asn: None, network: Network::default(), ..place }, wanted, "{shape}");
         // Where the file knows nothing, the country is known still.
         let elsewhere = place::of(&data.current(), ip("88.198.0.1"), &mut Vec::new()).unwrap();
         assert_eq!((elsewhere.city, elsewhere.country_code.as_deref()), (None, Some("DE")), "{shape}");

@@ -25,7 +25,7 @@ fn every_file_is_the_one_that_the_manifest_describes() {
         let Some(bytes) = pack::bytes(source) else { continue };
         described += 1;
         let entry = manifest.entry(source).unwrap_or_else(|| panic!("{source:?} is not in the manifest"));
-        let sum: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum = Sha256::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         assert_eq!(sum, entry.sha256, "{}: run `cargo run -p xtask -- data`", entry.file);
         assert!(entry.file.starts_with(entry.name.as_str()) && !entry.from.is_empty(), "{}", entry.name);
         assert!(!entry.licence.is_empty() && entry.date.parse::<jiff::civil::Date>().is_ok(), "{}", entry.name);
