@@ -1,6 +1,6 @@
 //! `countersign check-config`: says what is wrong with the settings, and starts nothing.
 
-use countersign_server::{courier::Courier, secret::ServerKey};
+use countersign_server::{courier::Courier, enrich::data::DataSets, secret::ServerKey};
 
 use crate::cli::ConfigSource;
 
@@ -11,6 +11,7 @@ pub fn run(source: &ConfigSource) -> Result<(), String> {
         ServerKey::parse(key).map_err(|error| error.to_string())?;
     }
     Courier::from_config(&config.courier()).map_err(|error| error.to_string())?;
+    DataSets::open(&config.data, &config.data_dir).map_err(|error| error.to_string())?;
     println!("the settings can be used: {} on {}", config.public_url, config.listen);
     Ok(())
 }

@@ -32,6 +32,8 @@ pub enum Command {
     Serve,
     /// Read the settings, say what is wrong with them, and start nothing.
     CheckConfig,
+    /// Say where each data set is from, how old it is and whether anything is wrong with it; fail if there is.
+    Doctor,
     /// Make the database say what files say: projects, keys, challenge configs, policies, lists.
     Apply(ApplyOptions),
     /// Make keys.

@@ -5,6 +5,7 @@ mod check_config;
 mod cli;
 mod configure;
 mod demo;
+mod doctor;
 mod keys;
 mod migrate_store;
 mod serve;
@@ -32,6 +33,7 @@ async fn run(cli: cli::Cli) -> Result<(), String> {
     match cli.command {
         cli::Command::Serve => serve::run(&cli.config).await,
         cli::Command::CheckConfig => check_config::run(&cli.config),
+        cli::Command::Doctor => doctor::run(&cli.config),
         cli::Command::Apply(options) => configure::apply(&cli.config, &options).await,
         cli::Command::Keys(command) => configure::keys(&cli.config, command).await,
         cli::Command::MigrateStore(options) => migrate_store::run(&options).await,

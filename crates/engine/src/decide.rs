@@ -54,6 +54,10 @@ pub struct Subjects {
     pub fingerprint: Option<String>,
     /// The domain of the e-mail address.
     pub email_domain: Option<String>,
+    /// The country of the address.
+    pub country: Option<String>,
+    /// The autonomous system of the address.
+    pub asn: Option<String>,
 }
 
 impl Subjects {
@@ -63,6 +67,8 @@ impl Subjects {
             network: signals.network(),
             fingerprint: signals.fingerprint.map(|reading| reading.id.to_string()),
             email_domain: signals.valid_email().map(|email| email.domain().to_owned()),
+            country: signals.country().map(ToOwned::to_owned),
+            asn: signals.asn().map(|asn| asn.to_string()),
         }
     }
 }

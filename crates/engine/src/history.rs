@@ -91,6 +91,10 @@ pub struct History {
     pub user_ip: Option<Link>,
     /// The user's link to this fingerprint.
     pub user_fingerprint: Option<Link>,
+    /// The user's link to the country of this address.
+    pub user_country: Option<Link>,
+    /// The user's link to the autonomous system of this address.
+    pub user_asn: Option<Link>,
     /// The fingerprint; `None` when never seen.
     pub fingerprint: Option<Fingerprint>,
     /// The user's attached devices, and this browser's even if it is not attached.

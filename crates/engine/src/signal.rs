@@ -5,7 +5,10 @@
 
 use core::{fmt, net::IpAddr};
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -54,6 +57,71 @@ pub struct Place {
     /// ISO 3166-1 alpha-2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country_code: Option<String>,
+    /// Degrees north.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latitude: Option<f64>,
+    /// Degrees east.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longitude: Option<f64>,
+    /// The number of the autonomous system that announces the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asn: Option<u32>,
+    /// What kind of network it is.
+    #[serde(default, skip_serializing_if = "Network::is_unknown")]
+    pub network: Network,
+}
+
+impl Place {
+    /// Under which kinds and keys a user's having come from here is remembered.
+    pub fn links(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let asn = self.asn.map(|asn| asn.to_string());
+        [("country", self.country_code.clone()), ("asn", asn)].into_iter().filter_map(|(kind, key)| Some((kind, key?)))
+    }
+}
+
+/// What kind of network an address belongs to; `None` where no data set was there to ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// A hosting provider's, where servers stand and not people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosting: Option<bool>,
+    /// A VPN service's exit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpn: Option<bool>,
+    /// A proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<bool>,
+    /// A Tor exit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tor: Option<bool>,
+}
+
+impl Network {
+    /// Whether nothing is known.
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is known beyond the place: of the time zone, the phone number, the e-mail domain, and of automation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Background {
+    /// Countries that the browser's time zone is kept in; `None` when the zone is not known, or no country's.
+    pub time_zone_countries: Option<Vec<String>>,
+    /// Whether the domain of the e-mail address gives away throw-away addresses.
+    pub email_is_disposable: Option<bool>,
+    /// Whether the phone number can exist under its country's numbering plan.
+    pub phone_is_possible: Option<bool>,
+    /// The country of the phone number: ISO 3166-1 alpha-2.
+    pub phone_country: Option<String>,
+    /// Whether the agent names itself a crawler, a library or another program.
+    pub names_itself_program: Option<bool>,
+    /// Whether the address is in the published ranges of a crawler's operator.
+    pub in_crawler_network: Option<bool>,
+    /// Whether the browser says that a program drives it.
+    pub says_driven: Option<bool>,
+    /// Whether the agent, or a trace in the browser, shows that it has no screen.
+    pub shows_headless: Option<bool>,
 }
 
 /// A reading of the stable traits of a browser.
@@ -97,6 +165,8 @@ pub struct Signals {
     pub page_url: Option<String>,
     /// Whether the domain of the address is that of a free mail provider; `None` when there is no list to ask.
     pub email_is_webmail: Option<bool>,
+    /// What else is known.
+    pub background: Background,
     /// Names of the sources that were missing.
     pub degraded: Vec<String>,
 }
@@ -127,6 +197,16 @@ impl Signals {
         self.ip.map(network_of)
     }
 
+    /// The country that the address is in, by its code.
+    pub fn country(&self) -> Option<&str> {
+        self.ip.and(self.place.as_ref())?.country_code.as_deref()
+    }
+
+    /// The number of the autonomous system that the address is in.
+    pub fn asn(&self) -> Option<u32> {
+        self.ip.and(self.place.as_ref())?.asn
+    }
+
     /// Whether anything says who this is.
     pub fn names_a_user(&self) -> bool {
         self.user.is_some() || self.valid_email().is_some() || self.valid_phone().is_some()
@@ -135,7 +215,6 @@ impl Signals {
 
 /// The name of the line that an address belongs to: see [`Signals::network`].
 pub fn network_of(ip: IpAddr) -> String {
-    use alloc::string::ToString;
     match ip.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => {

@@ -11,7 +11,10 @@ use serde::Deserialize;
 use toml::{Table, Value};
 use url::Url;
 
-use crate::courier::{CourierConfig, MailConfig, SmsConfig};
+use crate::{
+    courier::{CourierConfig, MailConfig, SmsConfig},
+    enrich::data::DataConfig,
+};
 
 /// Every setting with its default: also the reference page.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -43,6 +46,8 @@ pub struct Config {
     pub retention_days: u32,
     /// What is logged.
     pub log: LogConfig,
+    /// Where the data sets behind the checks come from.
+    pub data: DataConfig,
     /// How mail leaves.
     #[serde(default)]
     pub mail: Option<MailConfig>,
@@ -139,6 +144,9 @@ impl Config {
                 "public_url",
                 "must be an origin, without a path: challenge pages live at its root",
             ));
+        }
+        if let Some((place, what)) = self.data.problem() {
+            return Err(ConfigError::new(place, what));
         }
         self.database()?;
         Ok(())

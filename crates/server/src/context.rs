@@ -11,7 +11,7 @@ use countersign_engine::{
 };
 use countersign_store::{Store, op::Moment};
 
-use crate::{config::Config, projects::Projects, secret::ServerKey, texts::Texts};
+use crate::{config::Config, enrich::data::DataSets, projects::Projects, secret::ServerKey, texts::Texts};
 
 /// What time it is.
 #[derive(Clone, Debug)]
@@ -105,6 +105,8 @@ pub struct Inner {
     pub config: Config,
     /// The database.
     pub store: Store,
+    /// The data sets behind the checks.
+    pub data: DataSets,
     /// Projects, compiled.
     pub projects: Projects,
     /// The key behind every token.

@@ -41,6 +41,7 @@ use api::problem::{self, Problem};
 use config::{Config, ConfigError, Database};
 use context::{Clock, Ctx, Inner, Rng};
 use courier::Courier;
+use enrich::data::{DataError, DataSets};
 use projects::Projects;
 use secrecy::ExposeSecret;
 use secret::{KeyError, ServerKey};
@@ -73,6 +74,9 @@ pub enum StartError {
     /// The database can't be read.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// A data set can't be read.
+    #[error("{0}")]
+    Data(#[from] DataError),
     /// The texts are broken: a fault of ours.
     #[error("{0}")]
     Texts(#[from] TextsError),
@@ -104,6 +108,7 @@ impl Server {
             Some(text) => ServerKey::parse(text)?,
             None => ServerKey::load_or_create(&config.server_key_file(), &rng)?,
         };
+        let data = DataSets::open(&config.data, &config.data_dir)?;
         let projects = Projects::default();
         projects.refresh(&store).await?;
         if let Err(error) = store.tend(clock.now(), None).await {
@@ -112,6 +117,7 @@ impl Server {
         let ctx = Ctx::new(Inner {
             config,
             store,
+            data,
             projects,
             key,
             clock,
@@ -162,6 +168,7 @@ impl Server {
         work.spawn(courier_job::run(self.ctx.clone(), Arc::clone(&self.courier), told.clone()));
         work.spawn(refresh(self.ctx.clone(), told.clone()));
         work.spawn(retention_job::run(self.ctx.clone(), told.clone()));
+        work.spawn(refresh_data(self.ctx.clone(), told.clone()));
         let app = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let ctx = self.ctx.clone();
         let grace = Duration::from_secs(self.ctx.config.shutdown_seconds);
@@ -204,6 +211,26 @@ async fn refresh(ctx: Ctx, mut stop: watch::Receiver<bool>) {
         }
         if let Err(error) = ctx.projects.refresh(&ctx.store).await {
             tracing::error!(%error, "the configuration can't be read");
+        }
+    }
+}
+
+/// Notices data sets that were replaced, and says which can't be used.
+async fn refresh_data(ctx: Ctx, mut stop: watch::Receiver<bool>) {
+    let pause = Duration::from_secs(ctx.config.data.check_seconds);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => return,
+        }
+        let there = ctx.clone();
+        // Large files are read and checked: a thread that answers requests has better to do.
+        let Ok((taken, refused)) = tokio::task::spawn_blocking(move || there.data.refresh()).await else { continue };
+        for source in taken {
+            tracing::info!(source = source.name(), "a data set was replaced");
+        }
+        for error in refused {
+            tracing::error!(%error, "a data set can't be used; the one before it stays in use");
         }
     }
 }

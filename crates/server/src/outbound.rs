@@ -7,7 +7,7 @@
 //!
 //! It must not know what it sends, nor try again: that is for the caller, who knows whether a request may be repeated.
 
-mod guard;
+pub(crate) mod guard;
 
 use std::error::Error as _;
 use std::fmt;

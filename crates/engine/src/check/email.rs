@@ -11,6 +11,10 @@ pub(super) fn email_is_webmail(inputs: &Inputs<'_>) -> OwnedFact {
     inputs.signals.valid_email().and(inputs.signals.email_is_webmail).into()
 }
 
+pub(super) fn email_is_disposable(inputs: &Inputs<'_>) -> OwnedFact {
+    inputs.signals.valid_email().and(inputs.signals.background.email_is_disposable).into()
+}
+
 pub(super) fn is_email_verified(inputs: &Inputs<'_>) -> OwnedFact {
     let user = inputs.history.user.as_ref();
     // What the browser claims must itself be the verified address; without a claim the one on file is meant.

@@ -30,6 +30,16 @@ pub(super) fn is_new_fingerprint(inputs: &Inputs<'_>) -> OwnedFact {
     known.then(|| !inputs.history.user_fingerprint.is_some_and(|link| link.trusted)).into()
 }
 
+pub(super) fn is_new_country(inputs: &Inputs<'_>) -> OwnedFact {
+    let known = inputs.signals.names_a_user() && inputs.signals.country().is_some();
+    known.then(|| !inputs.history.user_country.is_some_and(|link| link.trusted)).into()
+}
+
+pub(super) fn is_new_asn(inputs: &Inputs<'_>) -> OwnedFact {
+    let known = inputs.signals.names_a_user() && inputs.signals.asn().is_some();
+    known.then(|| !inputs.history.user_asn.is_some_and(|link| link.trusted)).into()
+}
+
 pub(super) fn fingerprint_user_count(inputs: &Inputs<'_>) -> OwnedFact {
     if inputs.signals.fingerprint.is_none() {
         return OwnedFact::Unknown;

@@ -5,10 +5,13 @@
 //! derive from this table, so adding a check is adding an entry. A check knows the signals and the history it is handed
 //! and nothing else; what it can't know is [`OwnedFact::Unknown`], never `false`.
 
+mod automation;
 mod behaviour;
 mod device;
 mod email;
 mod identity;
+mod network;
+mod phone;
 mod state;
 
 use crate::{
@@ -37,6 +40,8 @@ pub struct Inputs<'a> {
 pub enum Group {
     /// Who is this: newness of user, address, fingerprint, device.
     Identity,
+    /// The network that the request came over.
+    Network,
     /// How much happens, how fast.
     Behaviour,
     /// Devices attached to the user.
@@ -45,6 +50,8 @@ pub enum Group {
     Contact,
     /// What the site told us about the user.
     State,
+    /// Whether a program is at work.
+    Automation,
 }
 
 impl Group {
@@ -52,10 +59,12 @@ impl Group {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Identity => "identity",
+            Self::Network => "network",
             Self::Behaviour => "behaviour",
             Self::Devices => "devices",
             Self::Contact => "contact",
             Self::State => "state",
+            Self::Automation => "automation",
         }
     }
 }
@@ -99,6 +108,24 @@ checks! {
         "Distinct users seen on this fingerprint, this one included.";
     is_new_device: Bool, Identity, needs "a user and a device", identity::is_new_device,
         "The device was not attached to the user before.";
+    is_new_country: Bool, Identity, needs "a user and an address whose country is known", identity::is_new_country,
+        "The user never came from this country before and was let in.";
+    is_new_asn: Bool, Identity, needs "a user and an address whose autonomous system is known", identity::is_new_asn,
+        "The user never came over this autonomous system (roughly: this provider) before and was let in.";
+    ip_country: Text, Network, needs "an address in the data set `country` or `city`", network::ip_country,
+        "The country of the address: ISO 3166-1, two letters.";
+    ip_asn: Number, Network, needs "an address in the data set `asn`", network::ip_asn,
+        "The number of the autonomous system that announces the address.";
+    ip_is_hosting: Bool, Network, needs "a public address and the data set `hosting`", network::ip_is_hosting,
+        "The address is a hosting provider's, where servers stand and not people.";
+    ip_is_vpn: Bool, Network, needs "a public address and the data set `vpn`", network::ip_is_vpn,
+        "The address is an exit of a VPN service.";
+    ip_is_proxy: Bool, Network, needs "a public address and the data set `proxy`, which the pack does not have", network::ip_is_proxy,
+        "The address is a proxy.";
+    ip_is_tor: Bool, Network, needs "a public address and the data set `tor`", network::ip_is_tor,
+        "The address is a Tor exit.";
+    timezone_mismatch: Bool, Network, needs "an address with a country, and a browser with a country's time zone", network::timezone_mismatch,
+        "The browser's time zone is kept in none of the places of the address's country.";
     event_count: Number, Behaviour, needs "a user or an address", behaviour::event_count,
         "Evaluations of this action by the user (by the address where there is no user) in the last hour, this one included. Other subjects, actions and windows: `event_count.<subject>[.<action>].<window>`.";
     device_count: Number, Devices, needs "a user", device::device_count,
@@ -113,10 +140,22 @@ checks! {
         "What was given as e-mail address can't be one.";
     email_is_webmail: Bool, Contact, needs "a valid e-mail address", email::email_is_webmail,
         "The address belongs to a free mail provider.";
+    email_is_disposable: Bool, Contact, needs "a valid e-mail address and the data set `disposable_domains`", email::email_is_disposable,
+        "The domain of the address, or one that it is part of, gives away throw-away addresses.";
+    phone_is_invalid: Bool, Contact, needs "a phone number", phone::phone_is_invalid,
+        "What was given as phone number can't be one under its country's numbering plan.";
+    phone_country: Text, Contact, needs "a valid phone number", phone::phone_country,
+        "The country of the phone number: ISO 3166-1, two letters.";
     is_email_verified: Bool, Contact, needs "an e-mail address", email::is_email_verified,
         "The site said, or a passed challenge proved, that this user holds this address.";
     is_suspended: Bool, State, needs "a user", state::is_suspended,
         "A policy or a person suspended the user.";
+    is_automated: Bool, Automation, needs "a user agent, and for `false` a browser's readings", automation::is_automated,
+        "The agent names itself a program, or the browser says that one drives it.";
+    is_headless: Bool, Automation, needs "a user agent, and for `false` a browser's readings", automation::is_headless,
+        "The browser has no screen: its agent says so, or a trace of it.";
+    is_known_bot: Bool, Automation, needs "a user agent, a public address, and the data sets `crawler_agents` and `crawler_networks`", automation::is_known_bot,
+        "The agent names itself a crawler and comes from a range that a crawler's operator publishes: a verified crawler, not one that only says so.";
 }
 
 /// The check called `name`.

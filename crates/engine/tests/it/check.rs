@@ -8,7 +8,7 @@ use countersign_engine::{
     field::{EventCount, Field, Subject},
     history::{Device, Fingerprint, History, Link, User},
     id::{BrowserId, DeviceId, FingerprintId, UserId},
-    signal::{Agent, DeviceType, FingerprintReading, Signals},
+    signal::{Agent, Background, DeviceType, FingerprintReading, Signals},
     text::{ActionName, Contact, Email, ExternalId, Metadata},
     time::{DAY, HOUR, SECOND, Timestamp},
     window::Activity,
@@ -40,6 +40,10 @@ fn number(value: u32) -> OwnedFact {
     OwnedFact::from(value)
 }
 
+fn text(value: &str) -> OwnedFact {
+    OwnedFact::Text(value.to_owned())
+}
+
 #[test]
 fn what_was_measured_is_not_printed() {
     let printed = format!("{:?}", complete());
@@ -66,6 +70,7 @@ fn nothing() -> Signals {
         browser_known: false,
         page_url: None,
         email_is_webmail: None,
+        background: Background::default(),
         degraded: vec![],
     }
 }

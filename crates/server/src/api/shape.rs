@@ -3,7 +3,7 @@
 use countersign_engine::{
     challenge::{Challenge, Delivery},
     evaluation::{Effect, EvaluatedUser, Evaluation},
-    signal::DeviceType,
+    signal::{DeviceType, Network},
     time::Timestamp,
 };
 use countersign_store::{
@@ -244,16 +244,17 @@ fn considered(evaluation: &Evaluation) -> Vec<ConsideredShape> {
 fn geolocation(evaluation: &Evaluation) -> Option<Geolocation> {
     let ip = evaluation.ip?.to_string();
     let place = evaluation.place.clone().unwrap_or_default();
+    let Network { hosting, vpn, proxy, tor } = place.network;
     Some(Geolocation {
         ip,
         city: place.city,
         region: place.region,
         country: place.country,
         country_code: place.country_code,
-        latitude: None,
-        longitude: None,
-        asn: None,
-        security: NetworkSecurity::default(),
+        latitude: place.latitude,
+        longitude: place.longitude,
+        asn: place.asn,
+        security: NetworkSecurity { vpn, proxy, tor, hosting },
     })
 }
 

@@ -1,7 +1,10 @@
-//! From bytes and headers to the engine's values: address, agent, fingerprint, e-mail facts. Look-ups in memory only;
-//! what is missing stays unknown.
+//! From bytes and headers to the engine's values: address, place, agent, fingerprint, e-mail and phone facts. Look-ups
+//! in memory only; what is missing stays unknown.
 
 pub mod address;
 pub mod agent;
+pub mod background;
+pub mod data;
 pub mod fingerprint;
-pub mod webmail;
+pub mod phone;
+pub mod place;

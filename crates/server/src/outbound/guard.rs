@@ -54,7 +54,7 @@ const fn v6([first, second]: [u16; 2], prefix: u8) -> Ipv6Net {
 }
 
 /// Whether an address belongs to a host that anyone on the Internet can reach.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

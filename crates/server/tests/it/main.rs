@@ -12,6 +12,7 @@
 )]
 
 mod app;
+mod data;
 mod delivery;
 mod http;
 mod openapi;

@@ -11,7 +11,7 @@ use countersign_engine::{
     decide::{self, Decision, Lookup, Subjects},
     environment::Environment,
     evaluation::{Effect, Evaluation},
-    history::{Fingerprint, History},
+    history::{Fingerprint, History, Link},
     id::BrowserId,
     signal::Signals,
 };
@@ -57,7 +57,7 @@ impl Operation for Evaluate {
 
     fn keys(&self, keys: &mut Keys) {
         let project = self.project.id.to_bytes();
-        let Subjects { network, fingerprint, email_domain } = Subjects::of(&self.signals);
+        let Subjects { network, fingerprint, email_domain, .. } = Subjects::of(&self.signals);
         if let Some(by) = UserRef::of(&self.signals) {
             by.hold(keys, &project);
         }
@@ -84,9 +84,9 @@ impl Evaluate {
     async fn remember<T: Tx>(&self, tx: &T, by: Option<&UserRef>) -> Result<(History, Option<Challenge>), StoreError> {
         let project = self.project.id.to_bytes();
         let early = self.lookups(&History::default());
-        let Subjects { network, fingerprint, email_domain } = Subjects::of(&self.signals);
+        let Subjects { network, fingerprint, email_domain, country, asn } = Subjects::of(&self.signals);
         let unused = self.moment.now.plus(-self.project.settings.device_unused());
-        let (older, user, devices, user_ip, user_fingerprint, ip, print, domain, answers) = try_join!(
+        let (older, user, devices, user_ip, user_fingerprint, user_country, user_asn, ip, print, domain, answers) = try_join!(
             // Before the user: whoever takes a step of a challenge holds the two in this order.
             async {
                 match (by, self.signals.browser) {
@@ -108,6 +108,8 @@ impl Evaluate {
             },
             link(tx, &project, by, "ip", network.as_deref()),
             link(tx, &project, by, "fingerprint", fingerprint.as_deref()),
+            link(tx, &project, by, "country", country.as_deref()),
+            link(tx, &project, by, "asn", asn.as_deref()),
             subject(tx, &project, "ip", network.as_deref()),
             subject(tx, &project, "fingerprint", fingerprint.as_deref()),
             subject(tx, &project, "email_domain", email_domain.as_deref()),
@@ -117,6 +119,8 @@ impl Evaluate {
             user,
             user_ip,
             user_fingerprint,
+            user_country,
+            user_asn,
             fingerprint: print.map(|s| Fingerprint { user_count: s.user_count, activity: s.activity }),
             devices,
             ip: ip.map(|s| s.activity).unwrap_or_default(),
@@ -197,8 +201,12 @@ impl Evaluate {
         if let Some(device) = &decision.device {
             row::device::save(tx, &project, user.id, device, &self.signals.agent, now)?;
         }
-        let Subjects { network, fingerprint, .. } = Subjects::of(&self.signals);
-        for (kind, key) in [("ip", network), ("fingerprint", fingerprint)] {
+        let Subjects { network, fingerprint, country, asn, .. } = Subjects::of(&self.signals);
+        // Familiar for good: written once, when it becomes so.
+        let becomes = |link: Option<Link>| decision.trusted && !link.is_some_and(|link| link.trusted);
+        let country = country.filter(|_| becomes(decision.after.user_country));
+        let asn = asn.filter(|_| becomes(decision.after.user_asn));
+        for (kind, key) in [("ip", network), ("fingerprint", fingerprint), ("country", country), ("asn", asn)] {
             if let Some(key) = key {
                 row::subject::save_link(tx, &project, user.id, (kind, &key), decision.trusted, now);
             }
@@ -208,7 +216,7 @@ impl Evaluate {
 
     fn write_subjects<T: Tx>(&self, tx: &T, decision: &Decision) {
         let (project, now) = (self.project.id.to_bytes(), self.moment.now);
-        let Subjects { network, fingerprint, email_domain } = Subjects::of(&self.signals);
+        let Subjects { network, fingerprint, email_domain, .. } = Subjects::of(&self.signals);
         let after = &decision.after;
         let counted =
             |activity: &countersign_engine::window::Activity| Subject { user_count: 0, activity: activity.clone() };
@@ -253,7 +261,7 @@ async fn link<T: Tx>(
     by: Option<&UserRef>,
     kind: &'static str,
     key: Option<&str>,
-) -> Result<Option<countersign_engine::history::Link>, StoreError> {
+) -> Result<Option<Link>, StoreError> {
     match (by, key) {
         (Some(by), Some(key)) => row::subject::link(tx, project, by, (kind, key)).await,
         _ => Ok(None),

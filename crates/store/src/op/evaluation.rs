@@ -3,6 +3,7 @@
 use countersign_engine::{
     challenge::Challenge,
     id::{EvaluationId, ProjectId},
+    signal::{Place, network_of},
     time::Timestamp,
 };
 
@@ -95,7 +96,10 @@ pub(crate) async fn distrust<T: Tx>(tx: &T, project: &[u8; 16], stored: &StoredE
         row::device::detach(tx, project, user.id, device);
     }
     if let Some(ip) = evaluation.ip {
-        row::subject::distrust(tx, project, user.id, ("ip", &countersign_engine::signal::network_of(ip)));
+        row::subject::distrust(tx, project, user.id, ("ip", &network_of(ip)));
+    }
+    for (kind, key) in evaluation.place.iter().flat_map(Place::links) {
+        row::subject::distrust(tx, project, user.id, (kind, &key));
     }
     if let Some(fingerprint) = &evaluation.fingerprint {
         row::subject::distrust(tx, project, user.id, ("fingerprint", &fingerprint.id.to_string()));

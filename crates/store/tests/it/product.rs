@@ -10,7 +10,7 @@ use countersign_engine::{
     evaluation::Verdict,
     id::{BrowserId, ChallengeId, DeviceId, EvaluationId, MessageId, PolicyId, ProjectId, UserId},
     policy::{Policy, PolicySet},
-    signal::{Agent, DeviceType, Signals},
+    signal::{Agent, Background, DeviceType, Signals},
     text::{ActionName, Contact, ExternalId},
     time::{MINUTE, Timestamp},
 };
@@ -81,6 +81,7 @@ pub fn signals(action: &str, user: &str, browser: u64) -> Signals {
         browser_known: true,
         page_url: None,
         email_is_webmail: None,
+        background: Background::default(),
         degraded: Vec::new(),
     }
 }

@@ -1,16 +1,16 @@
 //! The tables: what was measured and remembered, and what each check answers.
 
 use countersign_engine::{
-    fact::OwnedFact::Unknown,
+    fact::OwnedFact::{self, Unknown},
     history::{History, User},
-    signal::{Agent, DeviceType, Signals},
+    signal::{Agent, Background, DeviceType, Network, Place, Signals},
     text::Contact,
     time::{DAY, HOUR, MINUTE},
 };
 
 use super::{
     Case, ago, bool, browser, case, complete, devices, done, fingerprint, known_user, link, named, nothing, number,
-    user, verified,
+    text, user, verified,
 };
 
 fn identity() -> Vec<Case> {
@@ -226,6 +226,136 @@ fn behaviour() -> Vec<Case> {
     ]
 }
 
+fn placed(place: Place) -> Signals {
+    Signals { place: Some(place), ..complete() }
+}
+
+fn french() -> Place {
+    Place { country_code: Some("FR".to_owned()), asn: Some(3215), ..Place::default() }
+}
+
+fn new_places() -> Vec<Case> {
+    let both = |is_new: OwnedFact| [("is_new_country", is_new.clone()), ("is_new_asn", is_new)];
+    let seen = |trusted| History {
+        user_country: Some(link(1_000 * DAY, trusted)),
+        user_asn: Some(link(1_000 * DAY, trusted)),
+        ..known_user()
+    };
+    vec![
+        case("the first time there", placed(french()), known_user(), both(bool(true))),
+        case("there before, however long ago", placed(french()), seen(true), both(bool(false))),
+        case("an attacker's try in vain", placed(french()), seen(false), both(bool(true))),
+        case("nobody knows where", complete(), seen(true), both(Unknown)),
+        case("whose?", Signals { user: None, email: None, ..placed(french()) }, seen(true), both(Unknown)),
+        case("of no address", Signals { ip: None, ..placed(french()) }, seen(true), both(Unknown)),
+    ]
+}
+
+fn network() -> Vec<Case> {
+    let all = ["ip_is_hosting", "ip_is_vpn", "ip_is_proxy", "ip_is_tor"];
+    // A different one each, so that none passes for another.
+    let mut cases: Vec<Case> = all
+        .into_iter()
+        .enumerate()
+        .map(|(yes, _)| {
+            let is = |place| Some(place == yes);
+            let network = Network { hosting: is(0), vpn: is(1), proxy: is(2), tor: is(3) };
+            let answers: Vec<_> = all.into_iter().enumerate().map(|(at, name)| (name, bool(at == yes))).collect();
+            case("one kind of network", placed(Place { network, ..Place::default() }), known_user(), answers)
+        })
+        .collect();
+    cases.push(case("no data set was there", placed(french()), known_user(), all.map(|name| (name, Unknown))));
+    let known = [("ip_country", text("FR")), ("ip_asn", number(3215))];
+    cases.push(case("a known place", placed(french()), known_user(), known));
+    cases.push(case("no place", complete(), known_user(), [("ip_country", Unknown), ("ip_asn", Unknown)]));
+    let zone = |countries: &[&str]| Background {
+        time_zone_countries: Some(countries.iter().map(|code| (*code).to_owned()).collect()),
+        ..Background::default()
+    };
+    for (what, background, place, answer) in [
+        ("the country's own zone", zone(&["FR", "MC"]), Some(french()), bool(false)),
+        ("another country's", zone(&["US"]), Some(french()), bool(true)),
+        ("no zone", Background::default(), Some(french()), Unknown),
+        ("no place", zone(&["FR"]), None, Unknown),
+        ("no country", zone(&["FR"]), Some(Place::default()), Unknown),
+    ] {
+        let signals = Signals { background, place, ..complete() };
+        cases.push(case(what, signals, known_user(), [("timezone_mismatch", answer)]));
+    }
+    cases
+}
+
+fn disposable_and_phone() -> Vec<Case> {
+    let mail = |text: &str, email_is_disposable| Signals {
+        email: Some(Contact::email(text)),
+        background: Background { email_is_disposable, ..Background::default() },
+        ..named()
+    };
+    let phone = |text: &str, phone_is_possible, country: Option<&str>| Signals {
+        phone: Some(Contact::phone(text)),
+        background: Background {
+            phone_is_possible,
+            phone_country: country.map(str::to_owned),
+            ..Background::default()
+        },
+        ..named()
+    };
+    let mut cases = Vec::new();
+    for (signals, answer) in [
+        (mail("ada@example.com", Some(true)), bool(true)),
+        (mail("ada@example.com", Some(false)), bool(false)),
+        (mail("ada@example.com", None), Unknown),
+        (mail("ada@", Some(true)), Unknown),
+        (named(), Unknown),
+    ] {
+        cases.push(case("throw-away or not", signals, known_user(), [("email_is_disposable", answer)]));
+    }
+    for (what, signals, invalid, country) in [
+        ("a possible number", phone("+33612345678", Some(true), Some("FR")), bool(false), text("FR")),
+        ("of no country", phone("+88161234567", Some(true), None), bool(false), Unknown),
+        ("an impossible one", phone("+33012345678", Some(false), None), bool(true), Unknown),
+        ("no number at all", phone("0612345678", None, None), bool(true), Unknown),
+        ("no plan to ask", phone("+33612345678", None, None), Unknown, Unknown),
+        ("none given", named(), Unknown, Unknown),
+    ] {
+        cases.push(case(what, signals, known_user(), [("phone_is_invalid", invalid), ("phone_country", country)]));
+    }
+    cases
+}
+
+fn automation() -> Vec<Case> {
+    let (yes, no) = (Some(true), Some(false));
+    let reads = |names_itself_program, says_driven, shows_headless, in_crawler_network| Signals {
+        background: Background {
+            names_itself_program,
+            says_driven,
+            shows_headless,
+            in_crawler_network,
+            ..Background::default()
+        },
+        ..nothing()
+    };
+    let mut cases = Vec::new();
+    for (what, signals, automated, headless, known_bot) in [
+        ("a person's browser", reads(no, no, no, no), bool(false), bool(false), bool(false)),
+        ("a verified crawler", reads(yes, None, no, yes), bool(true), bool(false), bool(true)),
+        ("one that only says so", reads(yes, None, no, no), bool(true), bool(false), bool(false)),
+        ("one of unknown origin", reads(yes, None, no, None), bool(true), bool(false), Unknown),
+        ("a browser from a crawler's range", reads(no, no, no, yes), bool(false), bool(false), bool(false)),
+        ("no list of crawlers", reads(None, no, no, yes), Unknown, bool(false), Unknown),
+        ("driven", reads(no, yes, no, no), bool(true), bool(false), bool(false)),
+        ("without a screen", reads(no, no, yes, no), bool(true), bool(true), bool(false)),
+        ("by the site's server: no readings", reads(no, None, no, no), Unknown, bool(false), bool(false)),
+        ("nothing known", nothing(), Unknown, Unknown, Unknown),
+    ] {
+        let answers = [("is_automated", automated), ("is_headless", headless), ("is_known_bot", known_bot)];
+        cases.push(case(what, signals, known_user(), answers));
+    }
+    cases
+}
+
 pub(super) fn cases() -> Vec<Case> {
-    [identity(), familiarity(), device_counts(), contact(), state(), behaviour()].into_iter().flatten().collect()
+    let first = [identity(), familiarity(), device_counts(), contact(), state(), behaviour()];
+    let later = [new_places(), network(), disposable_and_phone(), automation()];
+    first.into_iter().chain(later).flatten().collect()
 }

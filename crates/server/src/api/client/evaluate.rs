@@ -16,7 +16,7 @@ use countersign_engine::{
     environment::Environment,
     id::BrowserId,
     signal::Signals,
-    text::{ActionName, Contact, ExternalId, Metadata},
+    text::{ActionName, Contact, Email, ExternalId, Metadata},
     time::Timestamp,
 };
 use countersign_store::op::Evaluate;
@@ -31,7 +31,7 @@ use crate::{
         signals::ClientSignals,
     },
     context::Ctx,
-    enrich::{address, agent, fingerprint, webmail},
+    enrich::{address, agent, background, fingerprint, place},
     projects::KeyOf,
 };
 
@@ -221,28 +221,42 @@ fn measure(ctx: &Ctx, key: &KeyOf, request: Evaluation, headers: &HeaderMap, cal
     let seen_agent =
         headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).filter(|_| !caller.by_server);
     let told_agent = simulate.user_agent.or(request.user_agent);
-    let agent = agent::read(told_agent.as_deref().or(seen_agent).unwrap_or_default(), request.signals.touch_points);
+    let user_agent = told_agent.as_deref().or(seen_agent);
+    let agent = agent::read(user_agent.unwrap_or_default(), request.signals.touch_points);
     let seen_ip = (!caller.by_server).then_some(caller.client);
     let fingerprint = fingerprint::read(&ctx.key, key.project.id, &request.signals, &agent);
     let email = request.email.as_deref().map(Contact::email);
-    let domain = email.as_ref().and_then(Contact::valid).map(|email| email.domain().to_owned());
+    let phone = request.phone.as_deref().map(Contact::phone);
+    let ip = simulate.ip.or(request.ip).or(seen_ip).map(|ip| ip.to_canonical());
+    let domain = email.as_ref().and_then(Contact::valid).map(Email::domain);
+    let (data, mut degraded) = (ctx.data.current(), Vec::new());
+    let place = ip.and_then(|ip| place::of(&data, ip, &mut degraded));
+    let email_is_webmail = domain.and_then(|domain| background::is_webmail(&data, domain, &mut degraded));
+    let looked_at = background::Subject {
+        ip,
+        agent: user_agent,
+        signals: &request.signals,
+        domain,
+        phone: phone.as_ref().and_then(Contact::valid),
+    };
+    let background = background::of(&data, looked_at, &mut degraded);
     Signals {
         action: request.action,
         user: request.user,
         email,
-        phone: request.phone.as_deref().map(Contact::phone),
+        phone,
         metadata: request.metadata,
         groups: request.groups,
-        ip: simulate.ip.or(request.ip).or(seen_ip).map(|ip| ip.to_canonical()),
-        place: None,
+        ip,
+        place,
         agent,
         fingerprint,
         browser: caller.browser,
         browser_known: caller.browser_known,
         page_url: request.page_url.map(|url| without_query(&url)),
-        email_is_webmail: domain.map(|domain| webmail::is_webmail(&domain)),
-        // No data set of places is read yet: whatever depends on one is unknown.
-        degraded: vec!["geoip".to_owned()],
+        email_is_webmail,
+        background,
+        degraded,
     }
 }
 

@@ -4,5 +4,6 @@ mod challenges;
 mod consume;
 mod devices;
 mod evaluate;
+mod places;
 mod feedback;
 mod users;

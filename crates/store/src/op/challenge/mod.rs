@@ -11,7 +11,7 @@ pub use step::{ChallengeStep, CollectPhone, HearDelivery, OpenChallenge, ReportC
 use countersign_engine::{
     challenge::{Challenge, Channel, Refusal, Status},
     id::{ChallengeId, ProjectId},
-    signal::network_of,
+    signal::{Place, network_of},
     time::Timestamp,
 };
 
@@ -73,6 +73,9 @@ async fn complete<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge, now:
     }
     if let Some(ip) = stored.evaluation.ip {
         row::subject::save_link(tx, project, user_id, ("ip", &network_of(ip)), true, now);
+    }
+    for (kind, key) in stored.evaluation.place.iter().flat_map(Place::links) {
+        row::subject::save_link(tx, project, user_id, (kind, &key), true, now);
     }
     if let Some(fingerprint) = &stored.evaluation.fingerprint {
         row::subject::save_link(tx, project, user_id, ("fingerprint", &fingerprint.id.to_string()), true, now);

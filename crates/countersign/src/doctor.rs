@@ -1,0 +1,30 @@
+//! `countersign doctor`: says where each data set is from, how old it is, and whether anything is wrong with it.
+
+use countersign_server::{
+    context::Clock,
+    enrich::data::report::{self, Report},
+};
+
+use crate::cli::ConfigSource;
+
+/// Examines the data sets.
+pub fn run(source: &ConfigSource) -> Result<(), String> {
+    let config = source.load()?;
+    let reports = report::of(&config.data, &config.data_dir, Clock::System.now()).map_err(|fault| fault.to_string())?;
+    println!("{:20} {:>7} {:>9}  {:16} version", "data set", "age", "entries", "licence");
+    for report in &reports {
+        println!("{}", line(report));
+    }
+    let wrong: Vec<String> = reports
+        .iter()
+        .filter_map(|report| report.trouble.as_ref().map(|trouble| format!("data.{}: {trouble}", report.name)))
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\ncountersign: ")) }
+}
+
+fn line(report: &Report) -> String {
+    let age = report.age_days.map_or_else(|| "-".to_owned(), |days| format!("{days} d"));
+    let entries = report.entries.map_or_else(|| "-".to_owned(), |entries| entries.to_string());
+    let line = format!("{:20} {age:>7} {entries:>9}  {:16} {}", report.name, report.licence, report.version);
+    line.trim_end().to_owned()
+}
