@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { CountersignAPI } from "@countersign/api";
+import { databaseArguments } from "./database.js";
 import { until } from "./until.js";
 
 const START_MS = 20_000;
@@ -39,7 +40,8 @@ export class Demo {
   static async start() {
     const demo = new Demo();
     demo.#data = mkdtempSync(join(tmpdir(), "countersign-e2e-"));
-    const child = spawn(binary(), ["demo", "--port", "0", "--data", join(demo.#data, "data"), "--json"]);
+    const folder = ["--data", join(demo.#data, "data")];
+    const child = spawn(binary(), ["demo", "--port", "0", ...folder, "--json", ...(await databaseArguments())]);
     demo.#child = child;
     child.stderr.setEncoding("utf8").on("data", (text) => (demo.#said += text));
     let first;

@@ -11,7 +11,7 @@ use countersign_engine::{
     id::{BrowserId, ChallengeId, DeviceId, EvaluationId, MessageId, PolicyId, ProjectId, UserId},
     policy::{Policy, PolicySet},
     signal::{Agent, Background, DeviceType, Signals},
-    text::{ActionName, Contact, ExternalId},
+    text::{ActionName, Contact, Email, ExternalId},
     time::{MINUTE, Timestamp},
 };
 use countersign_postgres_cluster::Cluster;
@@ -19,7 +19,8 @@ use countersign_store::{
     PostgresOptions, SqliteOptions, Store,
     op::{
         self, AttemptCode, ChallengeById, ChallengeStep, Consume, ConsumeOutcome, Evaluate, Evaluated, EvaluationById,
-        Moment, NewMessage, OpenChallenge, Retire, SendCode, StepOutcome,
+        Moment, NewMessage, OpenChallenge, Retire, SendCode, StepOutcome, UpdateUser, Updated, UserSelector,
+        UserUpdate,
     },
 };
 use futures_util::future::join_all;
@@ -281,6 +282,33 @@ async fn what_is_too_old_goes_and_what_it_taught_stays() {
             .await
             .unwrap();
         assert_eq!(again.evaluation.checks.get("is_new_user").and_then(serde_json::Value::as_bool), Some(false));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_is_found_in_two_ways_at_once_is_counted_as_one() {
+    const RATE: &str =
+        r#"[{"name":"rate","environment":"development","when":"event_count.user.login.1h > 10","then":"deny"}]"#;
+    on_every_database(async |store: Store| {
+        let project = project(RATE);
+        let known = Email::parse("ada@shop.example").unwrap();
+        let update = UpdateUser {
+            project: project.id,
+            user: UserSelector::External(ExternalId::parse("ada").unwrap()),
+            update: UserUpdate { email: Some(Some(known)), ..UserUpdate::default() },
+            new_id: moment(1).user_id,
+            now: NOW,
+        };
+        assert_eq!(store.run(update).await.unwrap(), Updated::Done);
+        let signals = |n: u64| {
+            let by_id = signals("login", "ada", n);
+            let by_email = Signals { user: None, email: Some(Contact::email("ada@shop.example")), ..by_id.clone() };
+            if n % 2 == 0 { by_id } else { by_email }
+        };
+        let all = join_all((2..80).map(|n| evaluate(&store, &project, signals(n), n))).await;
+        assert!(all.iter().all(|e| e.evaluation.user.as_ref().unwrap().external_id.as_deref() == Some("ada")));
+        assert_eq!(all.iter().filter(|e| e.evaluation.verdict == Verdict::Allow).count(), 10);
     })
     .await;
 }
