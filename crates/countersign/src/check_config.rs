@@ -2,15 +2,15 @@
 
 use countersign_server::{courier::Courier, secret::ServerKey};
 
-use crate::cli::ConfigSource;
+use crate::cli::{ConfigSource, Failure};
 
 /// Checks the settings.
-pub fn run(source: &ConfigSource) -> Result<(), String> {
+pub fn run(source: &ConfigSource) -> Result<(), Failure> {
     let config = source.load()?;
     if let Some(key) = config.server_key() {
-        ServerKey::parse(key).map_err(|error| error.to_string())?;
+        ServerKey::parse(key).map_err(Failure::wrong)?;
     }
-    Courier::from_config(&config.courier()).map_err(|error| error.to_string())?;
+    Courier::from_config(&config.courier()).map_err(Failure::wrong)?;
     println!("the settings can be used: {} on {}", config.public_url, config.listen);
     Ok(())
 }
