@@ -2,7 +2,10 @@
 
 use countersign_server::{courier::Courier, secret::ServerKey};
 
-use crate::cli::{ConfigSource, Failure};
+use crate::{
+    cli::{ConfigSource, Failure},
+    serve,
+};
 
 /// Checks the settings.
 pub fn run(source: &ConfigSource) -> Result<(), Failure> {
@@ -11,6 +14,7 @@ pub fn run(source: &ConfigSource) -> Result<(), Failure> {
         ServerKey::parse(key).map_err(Failure::wrong)?;
     }
     Courier::from_config(&config.courier()).map_err(Failure::wrong)?;
+    serve::filter(&config).map_err(Failure::Wrong)?;
     println!("the settings can be used: {} on {}", config.public_url, config.listen);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use countersign_server::{StartError, config::Config};
+use countersign_server::{StartError, config::Config, secret::KeyError};
 
 /// Self-hosted account protection: challenges the log-ins, sign-ups and other actions that your policies doubt.
 #[derive(Debug, Parser)]
@@ -64,7 +64,7 @@ impl From<String> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Config(_) | StartError::Courier(_) => Self::wrong(error),
+            StartError::Config(_) | StartError::Courier(_) | StartError::Key(KeyError::Malformed) => Self::wrong(error),
             error => Self::accident(error),
         }
     }

@@ -25,13 +25,17 @@ pub async fn run(source: &ConfigSource) -> Result<(), Failure> {
 
 /// Log lines go to standard error: standard output is for answers.
 pub fn log(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {error}"))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter(config)?).with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),
     }
     Ok(())
+}
+
+/// Which lines are logged.
+pub fn filter(config: &Config) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {error}"))
 }
 
 /// Resolves when the process is asked to end: by Ctrl-C or a TERM signal.

@@ -228,7 +228,7 @@ impl<'de> de::SeqAccess<'de> for Items<'de> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        self.0.next().map(|item| seed.deserialize(item)).transpose()
+        self.0.next().map(|item| seed.deserialize(item).map_err(|fault| fault.or_at(item.at))).transpose()
     }
 }
 
@@ -253,6 +253,6 @@ impl<'de, I: Iterator<Item = &'de (Word, Node)>> de::MapAccess<'de> for Entries<
         let index = self.index;
         self.index += 1;
         let value = self.value.take().ok_or_else(|| Fault::of("a value was read twice".to_owned()))?;
-        seed.deserialize(value).map_err(|fault| Fault { entry: Some(index), ..fault })
+        seed.deserialize(value).map_err(|fault| Fault { entry: Some(index), ..fault.or_at(value.at) })
     }
 }

@@ -6,9 +6,10 @@ use countersign_engine::{
     challenge::ChallengeConfig,
     config::Settings,
     environment::Environment,
+    evaluation::Verdict,
     list::{List, ListKind, canonical},
     policy::{
-        Condition, Policy,
+        Condition, Policy, Then,
         syntax::{self, Parsed},
     },
     text::Origin,
@@ -108,6 +109,24 @@ struct EntrySpec {
     note: Option<String>,
     #[serde(default)]
     expires_at: Option<String>,
+}
+
+/// What `then` may be written with: only there to point at the part that is wrong.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ThenParts {
+    #[serde(default, rename = "verdict")]
+    _verdict: Option<Verdict>,
+    #[serde(default, rename = "challenge_config")]
+    _challenge_config: Option<String>,
+    #[serde(default, rename = "type")]
+    _kind: Option<String>,
+    #[serde(default, rename = "effect")]
+    _effect: Option<String>,
+    #[serde(default, rename = "list")]
+    _list: Option<String>,
+    #[serde(default, rename = "tag")]
+    _tag: Option<String>,
 }
 
 /// A list with its entries.
@@ -315,8 +334,17 @@ impl Reader<'_, '_> {
 
     fn policy(&mut self, node: Node) {
         let when = node.get("when").map(|when| self.when(when));
-        let without = without(&node, "when");
-        let policy = self.document::<Policy>(&without);
+        let mut rest = without(&node, "when");
+        if let Some(then) = node.get("then")
+            && decode::read::<Then>(then).is_err()
+            && let Err(faults) = decode::read::<ThenParts>(then)
+            && matches!(then.value, Value::Table(_))
+        {
+            // The part that is wrong is told, and not the whole once more.
+            self.faults(faults);
+            rest.replace("then", Value::Text("allow".to_owned()));
+        }
+        let policy = self.document::<Policy>(&rest);
         let (Some(policy), Some((condition, parsed))) = (policy, when.unwrap_or(Some((Condition::always(), None))))
         else {
             return;

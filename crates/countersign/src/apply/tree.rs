@@ -61,6 +61,15 @@ impl Node {
         }
     }
 
+    /// Puts another value in the place of the one of that name.
+    pub fn replace(&mut self, name: &str, value: Value) {
+        if let Value::Table(entries) = &mut self.value
+            && let Some((_, node)) = entries.iter_mut().find(|(word, _)| word.text == name)
+        {
+            node.value = value;
+        }
+    }
+
     /// The value that a path of names and numbers leads to, or the last one on the way that is there.
     pub fn deepest<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> &Self {
         let mut node = self;

@@ -22,15 +22,15 @@ struct Acknowledged {
     attempts: Vec<(String, u64)>,
 }
 
-struct Demo {
+pub struct Demo {
     child: Child,
-    base: String,
-    client_id: String,
-    secret: String,
+    pub base: String,
+    pub client_id: String,
+    pub secret: String,
 }
 
 impl Demo {
-    fn start(data: &std::path::Path) -> Self {
+    pub fn start(data: &std::path::Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["demo", "--json", "--port", "0", "--data"])
             .arg(data)
@@ -46,13 +46,13 @@ impl Demo {
     }
 
     /// SIGKILL: nothing gets the chance to be put in order.
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 }
 
-fn client() -> Client {
+pub fn client() -> Client {
     // The demo listens on the loopback without TLS; the provider is only asked for because there is none by default.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()

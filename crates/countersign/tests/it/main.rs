@@ -5,4 +5,5 @@
 mod apply;
 mod crash;
 mod generated;
+mod keys;
 mod tidy;
