@@ -157,14 +157,16 @@ impl Cluster {
     /// Kills every process of the cluster at once, as a machine that dies would.
     pub fn kill(&self) -> io::Result<()> {
         let server = self.process()?;
-        // First it, so that it starts no others; a killed child would make it stop them in order.
+        // First it is held, so that it starts no more of them while they are counted.
+        succeed(Command::new("kill").arg("-STOP").arg(server.to_string()))?;
         let mut all = vec![server];
         all.extend(children(server)?);
         let pids: Vec<String> = all.iter().map(ToString::to_string).collect();
-        succeed(Command::new("kill").arg("-STOP").arg(server.to_string()))?;
         // Some may have ended by themselves by now.
         let _ = Command::new("kill").arg("-KILL").args(&pids).stderr(Stdio::null()).status()?;
         self.wait_for_the_end();
+        // What they shared is free again once the last of them is gone.
+        self.wait_until("it did not end", || !all.iter().any(|pid| is_alive(*pid)))?;
         let _ = fs::remove_file(self.data().join("postmaster.pid"));
         Ok(())
     }
@@ -264,6 +266,13 @@ fn succeed(command: &mut Command) -> io::Result<String> {
         return Err(failed(format!("{}: {told}", command.get_program().display())));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Whether a process is there and has not ended: one that nobody has asked about yet has.
+fn is_alive(pid: u32) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    !matches!(after.split_whitespace().next(), None | Some("Z" | "X"))
 }
 
 fn children(of: u32) -> io::Result<Vec<u32>> {

@@ -21,6 +21,7 @@ use crate::{
     challenge::{view::Confirming, visit::confirming},
     context::Ctx,
     courier::{Courier, Outgoing, ReceiptStatus},
+    delivery_report,
     message::{CodeMessage, EmailContent},
     texts::Line,
 };
@@ -134,14 +135,14 @@ fn retry(challenge: &Challenge, attempts: u32, now: Timestamp) -> Option<Message
 /// A message, written out.
 enum Content {
     Email { to: String, subject: String, text: String, html: String },
-    Sms { to: String, text: String },
+    Sms { to: String, text: String, report_to: String },
 }
 
 impl Content {
     fn outgoing<'a>(&'a self, id: &'a str) -> Outgoing<'a> {
         match self {
             Self::Email { to, subject, text, html } => Outgoing::Email { id, to, subject, text, html },
-            Self::Sms { to, text } => Outgoing::Sms { id, to, text },
+            Self::Sms { to, text, report_to } => Outgoing::Sms { id, to, text, report_to },
         }
     }
 }
@@ -173,7 +174,9 @@ fn content(ctx: &Ctx, due: &DueMessage, payload: &Payload) -> Option<Content> {
         }
         Channel::Sms => {
             let host = ctx.config.public_url.host_str().unwrap_or_default();
-            Some(Content::Sms { to: challenge.phone.as_ref()?.to_string(), text: message.sms(voice, host) })
+            let report_to = delivery_report::address(ctx, due.project, challenge.id, due.send);
+            let to = challenge.phone.as_ref()?.to_string();
+            Some(Content::Sms { to, text: message.sms(voice, host), report_to })
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod context;
 pub mod courier;
 pub mod courier_job;
+mod delivery_report;
 pub mod enrich;
 mod health;
 pub mod message;
@@ -93,6 +94,11 @@ impl Server {
     /// Prepares everything around an open store.
     pub async fn with_store(config: Config, store: Store, clock: Clock, rng: Rng) -> Result<Self, StartError> {
         let courier = Arc::new(Courier::from_config(&config.courier())?);
+        if config.server_key().is_none() && matches!(store, Store::Postgres(_)) {
+            tracing::warn!(
+                "`server_key` is not set: this node uses the key in its own data folder, which no other has"
+            );
+        }
         let key = match config.server_key() {
             Some(text) => ServerKey::parse(text)?,
             None => ServerKey::load_or_create(&config.server_key_file(), &rng)?,
@@ -124,6 +130,7 @@ impl Server {
             .merge(api::routes())
             .merge(challenge::routes())
             .merge(health::routes())
+            .route(delivery_report::ROUTE, axum::routing::post(delivery_report::post))
             .route("/assets/{name}", get(static_files::asset))
             .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
             .route("/js/v3/client.js", get(static_files::sdk_classic))

@@ -98,6 +98,17 @@ impl ServerKey {
         bool::from(self.report_token(challenge).as_bytes().ct_eq(token.as_bytes()))
     }
 
+    /// The token in the address that a message's delivery is reported to.
+    pub fn delivery_token(&self, project: ProjectId, challenge: ChallengeId, send: u32) -> String {
+        let parts: [&[u8]; 3] = [&project.to_bytes(), &challenge.to_bytes(), &send.to_be_bytes()];
+        URL_SAFE_NO_PAD.encode(self.mac("delivery", &parts))
+    }
+
+    /// Whether `token` is that message's.
+    pub fn is_delivery_token(&self, project: ProjectId, challenge: ChallengeId, send: u32, token: &str) -> bool {
+        bool::from(self.delivery_token(project, challenge, send).as_bytes().ct_eq(token.as_bytes()))
+    }
+
     /// The token that a form of the challenge page carries: only the page that was shown to this browser has it.
     pub fn form_token(&self, challenge: ChallengeId, browser: &[u8; 32]) -> String {
         URL_SAFE_NO_PAD.encode(self.mac("form", &[&challenge.to_bytes(), browser]))

@@ -130,15 +130,12 @@ fn kinds(wanted: &Wanted, there: &[DocumentRow], found: &mut Found<'_>) {
 fn in_policy(placed: &Placed<WantedPolicy>, source: &Source, problem: &Problem) -> Place {
     let Some(comparison) = problem.comparison else { return placed.part(problem.path.split('/')) };
     let Some(when) = placed.node.get("when") else { return placed.place() };
-    let at = match (&when.value, &placed.document.when) {
-        (Value::Text(text), Some(parsed)) => {
-            parsed.span_of(problem).map_or(when.at, |span| source.inside(when.at, text, span.start))
-        }
-        _ => {
-            let mut left = comparison;
-            let part = problem.path.rsplit('/').next().unwrap_or_default();
-            nth_comparison(when, &mut left).map_or(when.at, |node| node.deepest([part]).at)
-        }
+    let at = if let (Value::Text(text), Some(parsed)) = (&when.value, &placed.document.when) {
+        parsed.span_of(problem).map_or(when.at, |span| source.inside(when.at, text, span.start))
+    } else {
+        let mut left = comparison;
+        let part = problem.path.rsplit('/').next().unwrap_or_default();
+        nth_comparison(when, &mut left).map_or(when.at, |node| node.deepest([part]).at)
     };
     Place::File(placed.file, at)
 }

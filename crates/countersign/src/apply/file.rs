@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use countersign_engine::{
     challenge::ChallengeConfig,
     config::Settings,
-    environment::Environment,
     evaluation::Verdict,
     list::{List, ListKind, canonical},
     policy::{
         Condition, Policy, Then,
         syntax::{self, Parsed},
     },
-    text::Origin,
     time::Timestamp,
 };
 use countersign_store::op::Entry;
@@ -23,6 +21,7 @@ use serde::{
 
 use super::{
     decode,
+    key::KeySpec,
     problem::{Found, Place},
     source::Source,
     tree::{self, Node, Value, Word},
@@ -51,41 +50,8 @@ impl<T> Placed<T> {
     }
 }
 
-/// A key pair, as written: its halves are drawn, not written.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeySpec {
-    /// What people call it.
-    pub name: String,
-    /// Which traffic it is for.
-    pub environment: Environment,
-    /// Origins that the client id works from.
-    #[serde(default)]
-    pub origins: Vec<Origin>,
-}
-
-impl KeySpec {
-    /// What is wrong with it, and with which part; the same wherever a key is made.
-    pub fn problems(&self) -> Vec<(&'static str, String)> {
-        let mut problems = Vec::new();
-        if !is_name(&self.name) {
-            problems.push(("name", "a key's name is 1 to 100 bytes of text on one line".to_owned()));
-        }
-        if self.environment == Environment::Production {
-            if self.origins.is_empty() {
-                let what = format!("key `{}`: name the origins that a production client id works from", self.name);
-                problems.push(("origins", what));
-            }
-            for origin in self.origins.iter().filter(|origin| origin.is_loopback()) {
-                let what = format!("key `{}`: {origin} is this machine: real users have another", self.name);
-                problems.push(("origins", what));
-            }
-        }
-        problems
-    }
-}
-
-fn is_name(name: &str) -> bool {
+/// Whether something can be called that: 1 to 100 bytes on one line.
+pub fn is_name(name: &str) -> bool {
     !name.trim().is_empty() && name.len() <= 100 && !name.chars().any(char::is_control)
 }
 
@@ -217,7 +183,7 @@ impl Reader<'_, '_> {
                 let file = reader.file;
                 reader.wanted.challenge_configs.extend(document.map(|document| Placed { document, file, node }));
             }),
-            "lists" => self.each(word, node, Self::list),
+            "lists" => self.each(word, node, |reader, node| reader.list(&node)),
             "policies" => self.each(word, node, Self::policy),
             other => self.say(word.at, format!("`{other}` is not known here: a file holds {SECTIONS}")),
         }
@@ -277,8 +243,8 @@ impl Reader<'_, '_> {
         self.wanted.keys.push(Placed { document, file: self.file, node });
     }
 
-    fn list(&mut self, node: Node) {
-        let spec = self.document::<ListSpec>(&node);
+    fn list(&mut self, node: &Node) {
+        let spec = self.document::<ListSpec>(node);
         let kind = node.get("kind").and_then(|kind| decode::read::<ListKind>(kind).ok());
         // Told even when something else about the list is wrong.
         let entries = kind.map(|kind| self.entries(kind, node.get("entries")));
@@ -288,7 +254,7 @@ impl Reader<'_, '_> {
         }
         let document = WantedList { list: List { name, kind, description }, entries };
         // The entries are read: a second copy of a large list helps nobody.
-        self.wanted.lists.push(Placed { document, file: self.file, node: without(&node, "entries") });
+        self.wanted.lists.push(Placed { document, file: self.file, node: without(node, "entries") });
     }
 
     fn entries(&mut self, kind: ListKind, node: Option<&Node>) -> Vec<Entry> {

@@ -10,6 +10,7 @@
 mod check;
 mod decode;
 mod file;
+mod key;
 mod plan;
 mod problem;
 mod source;
@@ -30,9 +31,8 @@ use countersign_store::{
     op::{ChangeProject, DocumentRow, Entry, ListChange, ProjectRow, ReadDocuments, ReadListEntries, ReadProjects},
 };
 
-pub use file::KeySpec;
+pub use key::{CreatedKey, KeySpec, draw_key};
 use plan::Plan;
-pub use plan::draw_key;
 use problem::{Found, Problems};
 pub use source::{Format, Source};
 
@@ -62,31 +62,6 @@ pub enum Refused {
     /// Others kept changing the project.
     #[error("others kept changing the project: try again")]
     Busy,
-}
-
-/// A key that was made: the only time that its secret is known.
-#[derive(Clone)]
-pub struct CreatedKey {
-    /// Its name.
-    pub name: String,
-    /// The public half.
-    pub client_id: String,
-    /// The secret half.
-    pub secret: String,
-}
-
-impl fmt::Display for CreatedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "key \"{}\"", printable(&self.name))?;
-        writeln!(f, "  client id   {}\n  API secret  {}", self.client_id, self.secret)?;
-        write!(f, "  Keep the secret now: it can't be shown again.")
-    }
-}
-
-impl fmt::Debug for CreatedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CreatedKey").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 /// What was, or would be, changed.
@@ -173,9 +148,9 @@ async fn entries_of(store: &Store, project: ProjectId, list: ListId) -> Result<B
     let mut there = BTreeMap::new();
     let mut after = String::new();
     loop {
-        let page = store.read(ReadListEntries { project, list, after }).await?;
-        let Some(last) = page.last() else { return Ok(there) };
-        after = last.value.clone();
+        let page = store.read(ReadListEntries { project, list, after: after.clone() }).await?;
+        let Some(newest) = page.last() else { return Ok(there) };
+        after.clone_from(&newest.value);
         there.extend(page.into_iter().map(|entry| (entry.value.clone(), entry)));
     }
 }
@@ -215,9 +190,9 @@ pub fn printable(text: &str) -> String {
     };
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         if steers(c) {
-            out.extend(c.escape_unicode())
+            out.extend(c.escape_unicode());
         } else {
-            out.push(c)
+            out.push(c);
         }
         out
     })

@@ -4,20 +4,16 @@ use std::collections::BTreeSet;
 
 use countersign_engine::{
     config::{Key, Settings},
-    environment::Environment,
     id::ListId,
 };
-use countersign_server::{
-    context::Rng,
-    secret::{draw_key_body, sha256},
-};
+use countersign_server::context::Rng;
 use countersign_store::op::{DocumentChange, DocumentKind, DocumentRow, Entry};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    CreatedKey,
-    file::{KeySpec, Placed, Wanted},
+    file::{Placed, Wanted},
+    key::{CreatedKey, KeySpec, draw_key},
     tree,
 };
 
@@ -133,31 +129,6 @@ impl Plan {
             }
         }
     }
-}
-
-/// A key pair, with the secret that is shown once.
-pub fn draw_key(spec: &KeySpec, rng: &Rng) -> (Key, CreatedKey) {
-    let word = match spec.environment {
-        Environment::Development => "dev",
-        Environment::Production => "live",
-    };
-    let (public, private) = (format!("pk_{word}_"), format!("sk_{word}_"));
-    let client_id = format!("{public}{}", draw_key_body(&public, rng));
-    let secret = format!("{private}{}", draw_key_body(&private, rng));
-    let secret_hash = sha256(secret.as_bytes()).iter().fold(String::with_capacity(64), |mut text, byte| {
-        use std::fmt::Write;
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    let key = Key {
-        name: spec.name.clone(),
-        environment: spec.environment,
-        client_id: client_id.clone(),
-        secret_hash,
-        origins: spec.origins.clone(),
-    };
-    (key, CreatedKey { name: spec.name.clone(), client_id, secret })
 }
 
 /// A random id that sorts behind every policy's that is there, and behind those made for the places before.

@@ -29,6 +29,7 @@ use problem::Problem;
     info(title = "Countersign", description = "Account protection on your own machines.", license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")),
     paths(
         client::evaluate::post,
+        client::devices::detach,
         server::evaluations::get,
         server::consume::post,
         server::feedback::post,
@@ -58,7 +59,8 @@ impl Modify for Secret {
 pub fn routes() -> Router<Ctx> {
     Router::new()
         // Called by the client SDK.
-        .route("/v3/evaluations", post(client::evaluate::post).options(client::evaluate::preflight))
+        .route("/v3/evaluations", post(client::evaluate::post).options(client::preflight))
+        .route("/v3/devices/detach", post(client::devices::detach).options(client::preflight))
         // Called by the site's server.
         .route("/v3/evaluations/{id}", get(server::evaluations::get))
         .route("/v3/evaluations/{id}/consume", post(server::consume::post))

@@ -65,9 +65,6 @@ pub struct TwilioConfig {
     /// `MG…`: lets a messaging service choose the sender.
     #[serde(default)]
     pub messaging_service_sid: Option<String>,
-    /// Where Twilio reports what became of a message.
-    #[serde(default)]
-    pub status_callback: Option<Url>,
     /// The API's address; another one for a regional edge or a test.
     #[serde(default = "twilio_base_url")]
     pub base_url: Url,

@@ -45,6 +45,8 @@ pub enum Outgoing<'a> {
         to: &'a str,
         /// The text, as it shall be read.
         text: &'a str,
+        /// Where Twilio reports what became of it; a hook's endpoint has no use for it.
+        report_to: &'a str,
     },
 }
 
@@ -102,8 +104,10 @@ impl Courier {
             (&Outgoing::Email { id, to, subject, text, html }, Some(mailer), _) => {
                 mailer.send(mail::Mail { id, to, subject, text, html, now_ms }).await
             }
-            (&Outgoing::Sms { to, text, .. }, _, Some(Sms::Twilio(twilio))) => twilio.send(to, text).await,
-            (&Outgoing::Sms { id, to, text }, _, Some(Sms::Hook(hook))) => hook.send(id, to, text, now_ms).await,
+            (&Outgoing::Sms { to, text, report_to, .. }, _, Some(Sms::Twilio(twilio))) => {
+                twilio.send(to, text, report_to).await
+            }
+            (&Outgoing::Sms { id, to, text, .. }, _, Some(Sms::Hook(hook))) => hook.send(id, to, text, now_ms).await,
         }
     }
 }

@@ -28,7 +28,12 @@ fn email(to: &'static str) -> Outgoing<'static> {
 }
 
 fn sms() -> Outgoing<'static> {
-    Outgoing::Sms { id: "chl_01-1", to: "+33612345678", text: "123456 is your code & more" }
+    Outgoing::Sms {
+        id: "chl_01-1",
+        to: "+33612345678",
+        text: "123456 is your code & more",
+        report_to: "https://cs.example/deliveries/1",
+    }
 }
 
 fn config_error(toml: &str) -> String {
@@ -91,7 +96,7 @@ async fn built_transports_do_not_print_their_secrets_either() {
 #[tokio::test]
 async fn an_id_that_would_need_quoting_is_refused() {
     for id in ["", "a b", "a\r\nBcc: x@y.example", "a>b", &"x".repeat(129)] {
-        let message = Outgoing::Sms { id, to: "+1", text: "x" };
+        let message = Outgoing::Sms { id, to: "+1", text: "x", report_to: "" };
         let error = courier("").send(&message, NOW_MS).await.unwrap_err();
         assert_eq!((error.retryable, error.kind), (false, SendErrorKind::Message));
     }

@@ -23,7 +23,6 @@ pub(super) struct Twilio {
     account_sid: String,
     auth_token: SecretString,
     sender: (&'static str, String),
-    status_callback: Option<Url>,
     outbound: Outbound,
 }
 
@@ -47,16 +46,14 @@ impl Twilio {
             account_sid: config.account_sid.clone(),
             auth_token: config.auth_token.clone(),
             sender: sender(config)?,
-            status_callback: config.status_callback.clone(),
             outbound: Outbound::new(limits).map_err(|error| ConfigError::new("sms", error.to_string()))?,
         })
     }
 
-    pub(super) async fn send(&self, to: &str, text: &str) -> Result<Receipt, SendError> {
-        let mut form = vec![("To", to), ("Body", text), (self.sender.0, self.sender.1.as_str())];
-        if let Some(url) = &self.status_callback {
-            form.push(("StatusCallback", url.as_str()));
-        }
+    /// Sends a message; what becomes of it later is posted to `report_to`.
+    pub(super) async fn send(&self, to: &str, text: &str, report_to: &str) -> Result<Receipt, SendError> {
+        let sender = (self.sender.0, self.sender.1.as_str());
+        let form = [("To", to), ("Body", text), sender, ("StatusCallback", report_to)];
         let request = self
             .outbound
             .post(self.messages.clone())

@@ -40,6 +40,8 @@ pub const MINUTE: i64 = 60_000;
 pub struct Options {
     /// A mail server of the test's own.
     pub smtp: Option<SocketAddr>,
+    /// The settings of SMS, instead of a hook.
+    pub sms: Option<String>,
     /// The project's settings, over the usual ones.
     pub settings: Option<Value>,
     /// No proxy is trusted: every client comes from the socket's address.
@@ -103,13 +105,14 @@ impl TestApp {
         };
         let gateway = receive_sms(sms.clone(), clock.clone(), &mut tasks).await;
         let trusted = if options.no_proxy { "" } else { "\"127.0.0.1/32\"" };
+        let hook = || format!("provider = \"hook\"\nurl = \"http://{gateway}/sms\"\nsecret = \"{HOOK_SECRET}\"\n");
+        let sms_settings = options.sms.unwrap_or_else(hook);
         let (database, postgres) = database();
         let settings = format!(
             "listen = \"{address}\"\npublic_url = \"http://{address}\"\ndata_dir = \"{}\"\ntrusted_proxies = [{trusted}]\n\
              shutdown_seconds = 1\n{database}\
              [mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Shop <no-reply@shop.example>\"\ntimeout_seconds = 2\n\
-             [sms]\nprovider = \"hook\"\nurl = \"http://{gateway}/sms\"\nsecret = \"{HOOK_SECRET}\"\n\
-             allow_private_addresses = true\ntimeout_seconds = 2\n",
+             [sms]\n{sms_settings}allow_private_addresses = true\ntimeout_seconds = 2\n",
             data.path().display(),
         );
         let config = Config::load(Some(("test.toml", &settings)), []).unwrap();

@@ -20,7 +20,7 @@ use crate::{
     app::{Options, TestApp},
     people::Told,
     receivers::{Inbox, receive_mail},
-    wire::PATIENCE,
+    wire::{PATIENCE, Request},
 };
 
 async fn app_with_mail_at(smtp: SocketAddr) -> TestApp {
@@ -250,4 +250,69 @@ async fn no_secret_and_no_token_stands_in_the_database() {
     for secret in [&app.project.development.secret, &app.project.production.secret, &cookie, &page.csrf()] {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
     }
+}
+
+/// What Twilio signs a report with, the auth token, and the form of the messages that it was given.
+async fn twilio(tasks: &mut JoinSet<()>) -> (String, tokio::sync::mpsc::UnboundedReceiver<Vec<(String, String)>>) {
+    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let take = async move |body: axum::body::Bytes| {
+        tell.send(url::form_urlencoded::parse(&body).into_owned().collect()).unwrap();
+        (axum::http::StatusCode::CREATED, r#"{"sid": "SM9", "status": "queued"}"#)
+    };
+    let router = axum::Router::new().fallback(take);
+    tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let settings = format!(
+        "provider = \"twilio\"\naccount_sid = \"AC123\"\nauth_token = \"hush\"\nfrom = \"+15005550006\"\n\
+         base_url = \"http://{address}\"\n"
+    );
+    (settings, told)
+}
+
+/// Twilio's signature of a form posted to `url`.
+fn signature(url: &str, form: &[(&str, &str)]) -> String {
+    use base64::Engine as _;
+    use hmac::{KeyInit, Mac};
+    let mut mac = hmac::Hmac::<sha1::Sha1>::new_from_slice(b"hush").unwrap();
+    mac.update(url.as_bytes());
+    for (name, value) in form {
+        mac.update(name.as_bytes());
+        mac.update(value.as_bytes());
+    }
+    base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twilio_says_what_became_of_a_text_and_nobody_else_does() {
+    let mut tasks = JoinSet::new();
+    let (settings, mut asked) = twilio(&mut tasks).await;
+    let app = TestApp::with(Options { sms: Some(settings), ..Options::default() }).await;
+    let browser = app.browser();
+    let told = browser.evaluate("checkout", json!({"user": "ada", "phone": "+33612345678"})).await;
+    browser.ask_for_code(&told, "sms").await;
+    let form = tokio::time::timeout(PATIENCE, asked.recv()).await.unwrap().unwrap();
+    let url = form.iter().find(|(name, _)| name == "StatusCallback").unwrap().1.clone();
+    assert!(url.starts_with(&format!("http://{}/deliveries/", app.address)), "{url}");
+    delivery_is(&app, &told, "sent").await;
+
+    let report = async |url: &str, signed_for: &str, status: &str| {
+        let form = [("MessageSid", "SM9"), ("MessageStatus", status)];
+        let path = url.split_once(&app.address.to_string()).unwrap().1;
+        let request = Request::new("POST", path).header("x-twilio-signature", signature(signed_for, &form)).form(&form);
+        app.anon(request).await
+    };
+    let other = url.replace("/1?", "/2?");
+    let forged = format!("{}x", &url[..url.len() - 1]);
+    report(&other, &other, "undelivered").await.refused(404, "not_found");
+    report(&forged, &url, "undelivered").await.refused(404, "not_found");
+    report(&url, "http://elsewhere.example/", "undelivered").await.refused(404, "not_found");
+    report(&url, &url, "a word of tomorrow").await.expect(204);
+    assert_eq!(app.site().challenge(&told.challenge()).await["delivery_status"], "sent", "nothing has changed");
+    report(&url, &url, "undelivered").await.expect(204);
+    assert_eq!(app.site().challenge(&told.challenge()).await["delivery_status"], "failed");
+    // The next code need not be waited for.
+    browser.ask_for_code(&told, "sms").await;
+    tokio::time::timeout(PATIENCE, asked.recv()).await.unwrap().unwrap();
+    delivery_is(&app, &told, "sent").await;
 }

@@ -109,6 +109,9 @@ CREATE TABLE devices (
 -- The time is not in it: it changes with every evaluation.
 CREATE INDEX devices_attached ON devices (project_id, user_id) WHERE attached = 1;
 
+-- Whom a browser is attached to: for those who log out there.
+CREATE INDEX devices_of_browser ON devices (project_id, browser_id) WHERE attached = 1;
+
 -- By time: an id begins with its time, so old evaluations leave by dropping a partition, without a scan.
 CREATE TABLE evaluations (
     project_id BYTEA NOT NULL,

@@ -102,6 +102,9 @@ CREATE TABLE devices (
 -- Devices that were tried and never attached must not slow down the user they were tried on.
 CREATE INDEX devices_attached ON devices (project_id, user_id, last_seen_at) WHERE attached = 1;
 
+-- Whom a browser is attached to: for those who log out there.
+CREATE INDEX devices_of_browser ON devices (project_id, browser_id) WHERE attached = 1;
+
 CREATE TABLE evaluations (
     project_id BLOB NOT NULL,
     evaluation_id BLOB NOT NULL,

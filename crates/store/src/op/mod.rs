@@ -5,6 +5,7 @@
 mod challenge;
 mod config;
 mod consume;
+mod device;
 mod evaluate;
 mod evaluation;
 mod list;
@@ -19,6 +20,7 @@ pub use config::{
     ChangeProject, DocumentChange, DocumentKind, DocumentRow, ProjectRow, ReadDocuments, ReadProjects, Stale,
 };
 pub use consume::{Consume, ConsumeOutcome};
+pub use device::DetachBrowser;
 pub use evaluate::{Evaluate, Evaluated, Moment};
 pub use evaluation::{EvaluationById, Feedback, Found};
 pub use list::{Entry, ListChange, ReadListEntries};

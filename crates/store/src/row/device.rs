@@ -42,12 +42,17 @@ static ATTACH: Sql = Sql::same(
 );
 static DETACH: Sql =
     Sql::same("UPDATE devices SET attached = 0 WHERE project_id = $1 AND user_id = $2 AND device_id = $3");
+// In one order, so that two who log out of the same users don't wait in a circle.
+static OF_BROWSER: Sql = Sql::same(
+    "SELECT user_id, device_id FROM devices WHERE project_id = $1 AND browser_id = $2 AND attached = 1 \
+     ORDER BY user_id LIMIT 100",
+);
 static LIST: Sql = Sql::same(
     "SELECT device_id, fingerprint_id, device_type, agent, attached, attached_at, created_at, last_seen_at FROM devices \
      WHERE project_id = $1 AND user_id = $2 AND attached_at IS NOT NULL ORDER BY last_seen_at DESC LIMIT 200",
 );
 
-pub(crate) const ALL: &[&Sql] = &[&OF_USER, &SAVE, &ATTACH, &DETACH, &LIST];
+pub(crate) const ALL: &[&Sql] = &[&OF_USER, &OF_BROWSER, &SAVE, &ATTACH, &DETACH, &LIST];
 
 /// The user's attached devices used since `since`, and this browser's own. Whoever changes a user's devices holds the
 /// user, so it's enough to read them.
@@ -110,6 +115,16 @@ pub(crate) fn attach<T: Tx>(tx: &T, project: &[u8; 16], user: UserId, browser: B
 /// Detaches a device.
 pub(crate) fn detach<T: Tx>(tx: &T, project: &[u8; 16], user: UserId, device: DeviceId) {
     tx.write(&DETACH, &[project.into(), (&user.to_bytes()).into(), (&device.to_bytes()).into()]);
+}
+
+/// The users that a browser is attached to, and which of their devices it is.
+pub(crate) async fn of_browser<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    browser: BrowserId,
+) -> Result<Vec<(UserId, DeviceId)>, StoreError> {
+    let rows = tx.read(&OF_BROWSER, &[project.into(), (&browser.to_bytes()).into()]).await?;
+    rows.iter().map(|row| Ok((UserId::from_bytes(row.id(0)?), DeviceId::from_bytes(row.id(1)?)))).collect()
 }
 
 /// A device as the site's server is shown it.

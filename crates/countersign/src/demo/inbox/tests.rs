@@ -74,7 +74,10 @@ async fn what_the_courier_sends_is_listed_decoded_and_newest_first() {
     let demo = demo().await;
     let courier = demo.courier(SECRET);
     courier.send(&email("m1"), now_ms()).await.unwrap();
-    courier.send(&Outgoing::Sms { id: "s1", to: "+33612345678", text: "654321 – voilà" }, now_ms()).await.unwrap();
+    courier
+        .send(&Outgoing::Sms { id: "s1", to: "+33612345678", text: "654321 – voilà", report_to: "" }, now_ms())
+        .await
+        .unwrap();
     let expected = serde_json::json!([
         {"to": "+33612345678", "channel": "sms", "subject": "", "text": "654321 – voilà",
          "sent_at": "2026-11-23T04:30:00.250Z"},
@@ -93,7 +96,7 @@ async fn a_second_copy_of_a_message_is_not_a_second_message() {
     let courier = demo.courier(SECRET);
     for id in ["m1", "m1", "m2"] {
         courier.send(&email(id), now_ms()).await.unwrap();
-        courier.send(&Outgoing::Sms { id, to: "+33612345678", text: "x" }, now_ms()).await.unwrap();
+        courier.send(&Outgoing::Sms { id, to: "+33612345678", text: "x", report_to: "" }, now_ms()).await.unwrap();
     }
     assert_eq!(demo.messages().await.as_array().unwrap().len(), 4);
 }
@@ -129,7 +132,7 @@ async fn the_page_stands_without_any_message_and_brings_its_own_parts() {
 async fn a_text_message_with_a_wrong_signature_is_refused() {
     let demo = demo().await;
     let other = "whsec_AAAAMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-    let message = Outgoing::Sms { id: "s1", to: "+33612345678", text: "x" };
+    let message = Outgoing::Sms { id: "s1", to: "+33612345678", text: "x", report_to: "" };
     assert!(demo.courier(other).send(&message, now_ms()).await.is_err());
     let unsigned = "POST /sms HTTP/1.1\r\nHost: inbox\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
     assert!(demo.ask(unsigned).await.starts_with("HTTP/1.1 401"));
@@ -143,7 +146,10 @@ async fn only_the_newest_five_hundred_are_kept() {
     let courier = demo.courier(SECRET);
     for number in 0..502 {
         let (id, text) = (format!("s{number}"), format!("message {number}"));
-        courier.send(&Outgoing::Sms { id: &id, to: "+33612345678", text: &text }, now_ms()).await.unwrap();
+        courier
+            .send(&Outgoing::Sms { id: &id, to: "+33612345678", text: &text, report_to: "" }, now_ms())
+            .await
+            .unwrap();
     }
     let listed = demo.messages().await;
     assert_eq!(listed.as_array().unwrap().len(), 500);

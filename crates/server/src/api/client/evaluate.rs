@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -26,6 +26,7 @@ use utoipa::ToSchema;
 use crate::{
     api::{
         auth, body,
+        client::allow_browsers,
         problem::{self, Problem, ProblemBody},
         signals::ClientSignals,
     },
@@ -131,25 +132,6 @@ pub async fn post(
         .map_or_else(IntoResponse::into_response, |answer| (StatusCode::CREATED, axum::Json(answer)).into_response());
     allow_browsers(response.headers_mut());
     response
-}
-
-/// What a browser asks before it sends anything but `text/plain`.
-pub async fn preflight() -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    allow_browsers(response.headers_mut());
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-    response
-}
-
-/// Any page may read the answer: no cookie is ever part of the question, and who may ask is decided by the client id's
-/// origins, not by what a browser lets through.
-fn allow_browsers(headers: &mut HeaderMap) {
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after, x-request-id"));
-    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin"));
 }
 
 async fn evaluate(ctx: &Ctx, peer: IpAddr, headers: &HeaderMap, bytes: &Bytes) -> Result<Evaluated, Problem> {

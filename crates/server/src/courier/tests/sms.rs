@@ -66,7 +66,7 @@ async fn through_hook(status: u16) -> Result<Receipt, SendError> {
 #[tokio::test]
 async fn twilio_is_asked_as_its_api_wants() {
     let (base, mut requests, _server) = provider(201, r#"{"sid": "SM9", "status": "queued", "to": "x"}"#).await;
-    let settings = "messaging_service_sid = \"MG7\"\nstatus_callback = \"https://cs.example/twilio\"";
+    let settings = "messaging_service_sid = \"MG7\"";
     let receipt = twilio(&base, settings).send(&sms(), NOW_MS).await.unwrap();
     assert_eq!(receipt, Receipt { provider_id: Some("SM9".to_owned()), status: ReceiptStatus::Sent });
 
@@ -79,7 +79,7 @@ async fn twilio_is_asked_as_its_api_wants() {
         ("To", "+33612345678"),
         ("Body", "123456 is your code & more"),
         ("MessagingServiceSid", "MG7"),
-        ("StatusCallback", "https://cs.example/twilio"),
+        ("StatusCallback", "https://cs.example/deliveries/1"),
     ];
     assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
 }

@@ -2,6 +2,7 @@
 
 mod challenges;
 mod consume;
+mod devices;
 mod evaluate;
 mod feedback;
 mod users;
