@@ -2,16 +2,20 @@
 
 use countersign_server::{courier::Courier, enrich::data::DataSets, secret::ServerKey};
 
-use crate::cli::ConfigSource;
+use crate::{
+    cli::{ConfigSource, Failure},
+    serve,
+};
 
 /// Checks the settings.
-pub fn run(source: &ConfigSource) -> Result<(), String> {
+pub fn run(source: &ConfigSource) -> Result<(), Failure> {
     let config = source.load()?;
     if let Some(key) = config.server_key() {
-        ServerKey::parse(key).map_err(|error| error.to_string())?;
+        ServerKey::parse(key).map_err(Failure::wrong)?;
     }
-    Courier::from_config(&config.courier()).map_err(|error| error.to_string())?;
-    DataSets::open(&config.data, &config.data_dir).map_err(|error| error.to_string())?;
+    Courier::from_config(&config.courier()).map_err(Failure::wrong)?;
+    DataSets::open(&config.data, &config.data_dir).map_err(Failure::wrong)?;
+    serve::filter(&config).map_err(Failure::Wrong)?;
     println!("the settings can be used: {} on {}", config.public_url, config.listen);
     Ok(())
 }

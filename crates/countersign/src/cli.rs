@@ -1,9 +1,9 @@
-//! The command line.
+//! The command line, and how a command ends.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use countersign_server::config::{Config, ConfigError};
+use countersign_server::{StartError, config::Config, secret::KeyError};
 
 /// Self-hosted account protection: challenges the log-ins, sign-ups and other actions that your policies doubt.
 #[derive(Debug, Parser)]
@@ -15,6 +15,59 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Why a command did not do what it was asked: its exit status tells which, so that a script can.
+#[derive(Debug)]
+pub enum Failure {
+    /// What was given is wrong, and will be wrong again: a setting, a file, a name. Exit status 2, as for a command line
+    /// that can't be read.
+    Wrong(String),
+    /// It went wrong, and may go right another time: a database that can't be reached, a full disk. Exit status 1.
+    Accident(String),
+}
+
+impl Failure {
+    /// What was given is wrong.
+    pub fn wrong(error: impl fmt::Display) -> Self {
+        Self::Wrong(error.to_string())
+    }
+
+    /// It went wrong.
+    pub fn accident(error: impl fmt::Display) -> Self {
+        Self::Accident(error.to_string())
+    }
+
+    /// The status that the process ends with.
+    pub fn status(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Wrong(_) => 2,
+            Self::Accident(_) => 1,
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong(what) | Self::Accident(what) => f.write_str(what),
+        }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(what: String) -> Self {
+        Self::Accident(what)
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Config(_) | StartError::Courier(_) | StartError::Key(KeyError::Malformed) => Self::wrong(error),
+            error => Self::accident(error),
+        }
+    }
 }
 
 /// Where the settings come from.
@@ -36,7 +89,7 @@ pub enum Command {
     Doctor,
     /// Make the database say what files say: projects, keys, challenge configs, policies, lists.
     Apply(ApplyOptions),
-    /// Make keys.
+    /// Make, list and delete keys.
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Move everything into another database: from SQLite to PostgreSQL, or back. Stop every server first.
@@ -57,6 +110,9 @@ pub struct ApplyOptions {
     /// Delete policies, challenge configs, lists and list entries that no file names.
     #[arg(long)]
     pub prune: bool,
+    /// The project of files that name none; those that do must name this one.
+    #[arg(long)]
+    pub project: Option<String>,
 }
 
 /// What to move, and where.
@@ -77,14 +133,14 @@ impl fmt::Debug for MigrateStoreOptions {
     }
 }
 
-/// What keys to make.
+/// What to do with keys.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
     /// Make a key pair: a client id for browsers and an API secret for the site's server.
     Create {
-        /// The project's name.
+        /// The project's name; may be left out where there is one project.
         #[arg(long)]
-        project: String,
+        project: Option<String>,
         /// What people call the key.
         #[arg(long)]
         name: String,
@@ -94,6 +150,20 @@ pub enum KeysCommand {
         /// An origin that the client id works from; may be given several times.
         #[arg(long = "origin")]
         origins: Vec<String>,
+    },
+    /// List keys: name, environment, client id, origins. Secrets are not kept, and so not shown.
+    List {
+        /// The project's name; every project's keys when left out.
+        #[arg(long)]
+        project: Option<String>,
+    },
+    /// Delete a key: its client id and its secret stop working within a second.
+    Delete {
+        /// The key's name or its client id.
+        key: String,
+        /// The project's name; may be left out where there is one project.
+        #[arg(long)]
+        project: Option<String>,
     },
     /// Print a new server key, for the setting `server_key`.
     ServerKey,
@@ -127,17 +197,18 @@ pub struct DemoOptions {
 
 impl ConfigSource {
     /// Reads the settings.
-    pub fn load(&self) -> Result<Config, String> {
+    pub fn load(&self) -> Result<Config, Failure> {
         let file = match &self.config {
             Some(path) => {
                 let name = path.display().to_string();
-                let text = std::fs::read_to_string(path).map_err(|error| format!("{name} can't be read: {error}"))?;
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| Failure::Wrong(format!("{name} can't be read: {error}")))?;
                 Some((name, text))
             }
             None => None,
         };
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-        Config::load(file, environment()).map_err(|error: ConfigError| error.to_string())
+        Config::load(file, environment()).map_err(Failure::wrong)
     }
 }
 

@@ -1,7 +1,9 @@
 //! `countersign apply` and `countersign keys`: opens the database that the settings name, which a running server may be
 //! using at the same time, and prints what was done.
 
-use countersign_engine::{environment::Environment, text::Origin};
+use std::{io::Write, path::Path};
+
+use countersign_engine::{config::Key, environment::Environment, text::Origin};
 use countersign_server::{
     config::{Config, Database},
     context::{Clock, Rng},
@@ -9,56 +11,122 @@ use countersign_server::{
 };
 
 use crate::{
-    apply::{self, Format, Options, Source},
-    cli::{ApplyOptions, ConfigSource, EnvironmentArg, KeysCommand},
+    apply::{self, Format, KeySpec, Options, Refused, Report, Source, printable},
+    cli::{ApplyOptions, ConfigSource, EnvironmentArg, Failure, KeysCommand},
     keys,
 };
 
-/// Applies files.
-pub async fn apply(config: &ConfigSource, options: &ApplyOptions) -> Result<(), String> {
-    let config = config.load()?;
-    let sources = options.files.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
-    // Looking must not leave a database behind: where there is none, an empty one is looked at.
-    let missing = matches!(config.database(), Ok(Database::Sqlite(file)) if !file.exists());
-    let nowhere = tempfile::tempdir().map_err(|error| format!("no temporary folder can be made: {error}"))?;
-    let config =
-        if options.dry_run && missing { Config { data_dir: nowhere.path().to_owned(), ..config } } else { config };
-    let store = open_store(&config).await.map_err(|error| error.to_string())?;
-    let how = Options { dry_run: options.dry_run, prune: options.prune };
-    let report = apply::apply(&store, &sources, how, Clock::System.now(), &Rng::System).await;
-    store.close().await;
-    println!("{}", report.map_err(|refused| refused.to_string())?);
-    Ok(())
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Files(_) => Self::wrong(refused),
+            Refused::Store(_) | Refused::Busy => Self::accident(refused),
+        }
+    }
 }
 
-fn source(path: &std::path::Path) -> Result<Source, String> {
+/// Applies files.
+pub async fn apply(config: &ConfigSource, options: &ApplyOptions) -> Result<(), Failure> {
+    let config = config.load()?;
+    let sources = sources(options)?;
+    let how = Options { dry_run: options.dry_run, prune: options.prune, project: options.project.clone() };
+    // Looking must not leave a database behind, nor must files that are wrong: where there is none, an empty one is tried.
+    if matches!(config.database(), Ok(Database::Sqlite(file)) if !file.exists()) {
+        let nowhere = tempfile::tempdir().map_err(|error| format!("no temporary folder can be made: {error}"))?;
+        let empty = Config { data_dir: nowhere.path().to_owned(), ..config.clone() };
+        let tried = apply_to(&empty, &sources, &Options { dry_run: true, ..how.clone() }).await?;
+        if how.dry_run {
+            return print(&tried.to_string());
+        }
+    }
+    let report = apply_to(&config, &sources, &how).await?;
+    print(&report.to_string())
+}
+
+async fn apply_to(config: &Config, sources: &[Source], how: &Options) -> Result<Report, Failure> {
+    let store = open_store(config).await?;
+    let report = apply::apply(&store, sources, how, Clock::System.now(), &Rng::System).await;
+    store.close().await;
+    Ok(report?)
+}
+
+/// The files; every one that can't be read is told.
+fn sources(options: &ApplyOptions) -> Result<Vec<Source>, Failure> {
+    let (mut sources, mut wrong) = (Vec::new(), Vec::new());
+    for path in &options.files {
+        match source(path) {
+            Ok(source) => sources.push(source),
+            Err(what) => wrong.push(printable(&what)),
+        }
+    }
+    if wrong.is_empty() { Ok(sources) } else { Err(Failure::Wrong(wrong.join("\n"))) }
+}
+
+fn source(path: &Path) -> Result<Source, String> {
     let name = path.display().to_string();
     let format = Format::of(&name).ok_or_else(|| format!("{name}: the name must end in .yaml, .yml or .toml"))?;
     let text = std::fs::read_to_string(path).map_err(|error| format!("{name} can't be read: {error}"))?;
     Ok(Source { name, text, format })
 }
 
-/// Makes keys.
-pub async fn keys(config: &ConfigSource, command: KeysCommand) -> Result<(), String> {
-    match command {
-        KeysCommand::ServerKey => println!("{}", keys::server_key(&Rng::System)),
-        KeysCommand::Create { project, name, environment, origins } => {
-            let environment = match environment {
-                EnvironmentArg::Development => Environment::Development,
-                EnvironmentArg::Production => Environment::Production,
-            };
-            let parse = |text: &String| Origin::parse(text).map_err(|error| format!("{text}: {error}"));
-            let origins = origins.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-            let store = open_store(&config.load()?).await.map_err(|error| error.to_string())?;
-            let (now, rng) = (Clock::System.now(), Rng::System);
-            let made = keys::create(&store, (&project, &name), environment, origins, (now, &rng)).await;
-            store.close().await;
-            let made = made?;
-            println!(
-                "client id   {}\nAPI secret  {}\nKeep the secret now: it can't be shown again.",
-                made.client_id, made.secret
-            );
-        }
+/// Makes, lists and deletes keys.
+pub async fn keys(config: &ConfigSource, command: KeysCommand) -> Result<(), Failure> {
+    let (now, rng) = (Clock::System.now(), Rng::System);
+    if matches!(command, KeysCommand::ServerKey) {
+        return print(&format!("{}\n", keys::server_key(&rng)));
     }
-    Ok(())
+    let store = open_store(&config.load()?).await?;
+    let said = match command {
+        KeysCommand::ServerKey => Ok(String::new()),
+        KeysCommand::Create { project, name, environment, origins } => match spec(name, environment, &origins) {
+            Ok(spec) => keys::create(&store, project.as_deref(), &spec, (now, &rng)).await,
+            Err(failure) => Err(failure),
+        }
+        .map(|made| format!("{made}\n")),
+        KeysCommand::List { project } => keys::list(&store, project.as_deref()).await.map(|keys| table(&keys)),
+        KeysCommand::Delete { key, project } => {
+            let gone = keys::delete(&store, project.as_deref(), &key, now).await;
+            gone.map(|key| format!("key \"{}\" ({}) is deleted\n", printable(&key.name), key.client_id))
+        }
+    };
+    store.close().await;
+    print(&said?)
+}
+
+fn spec(name: String, environment: EnvironmentArg, origins: &[String]) -> Result<KeySpec, Failure> {
+    let environment = match environment {
+        EnvironmentArg::Development => Environment::Development,
+        EnvironmentArg::Production => Environment::Production,
+    };
+    let parse = |text: &String| Origin::parse(text).map_err(|error| Failure::Wrong(format!("{text}: {error}")));
+    let origins = origins.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    Ok(KeySpec { name, environment, origins })
+}
+
+/// Keys under each other, with a headline.
+fn table(keys: &[(String, Key)]) -> String {
+    let head = ["PROJECT", "NAME", "ENVIRONMENT", "CLIENT ID", "ORIGINS"].map(str::to_owned);
+    let row = |(project, key): &(String, Key)| {
+        let origins: Vec<&str> = key.origins.iter().map(Origin::as_str).collect();
+        let environment = key.environment.as_str().to_owned();
+        [project.clone(), printable(&key.name), environment, key.client_id.clone(), origins.join(" ")]
+    };
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(keys.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..5).map(|column| width(column).unwrap_or_default()).collect();
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Prints to standard output. A secret that nobody could read is lost: then it is said that the key must be made anew.
+fn print(said: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    out.write_all(said.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
+        Failure::Accident(format!(
+            "it was done, but it can't be printed: {error}; if a key was made, delete it with `countersign keys delete` and make it again"
+        ))
+    })
 }

@@ -5,12 +5,12 @@ use countersign_server::{
     enrich::data::report::{self, Report},
 };
 
-use crate::cli::ConfigSource;
+use crate::cli::{ConfigSource, Failure};
 
 /// Examines the data sets.
-pub fn run(source: &ConfigSource) -> Result<(), String> {
+pub fn run(source: &ConfigSource) -> Result<(), Failure> {
     let config = source.load()?;
-    let reports = report::of(&config.data, &config.data_dir, Clock::System.now()).map_err(|fault| fault.to_string())?;
+    let reports = report::of(&config.data, &config.data_dir, Clock::System.now()).map_err(Failure::wrong)?;
     println!("{:20} {:>7} {:>9}  {:16} version", "data set", "age", "entries", "licence");
     for report in &reports {
         println!("{}", line(report));
@@ -19,7 +19,7 @@ pub fn run(source: &ConfigSource) -> Result<(), String> {
         .iter()
         .filter_map(|report| report.trouble.as_ref().map(|trouble| format!("data.{}: {trouble}", report.name)))
         .collect();
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\ncountersign: ")) }
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::Accident(wrong.join("\ncountersign: "))) }
 }
 
 fn line(report: &Report) -> String {

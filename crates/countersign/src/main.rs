@@ -13,6 +13,7 @@ mod serve;
 use std::process::ExitCode;
 
 use clap::Parser;
+use cli::Failure;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&format!("the runtime can't start: {error}")),
+        Err(error) => return failed(&Failure::Accident(format!("the runtime can't start: {error}"))),
     };
     match runtime.block_on(run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -29,20 +30,20 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: cli::Cli) -> Result<(), String> {
+async fn run(cli: cli::Cli) -> Result<(), Failure> {
     match cli.command {
         cli::Command::Serve => serve::run(&cli.config).await,
         cli::Command::CheckConfig => check_config::run(&cli.config),
         cli::Command::Doctor => doctor::run(&cli.config),
         cli::Command::Apply(options) => configure::apply(&cli.config, &options).await,
         cli::Command::Keys(command) => configure::keys(&cli.config, command).await,
-        cli::Command::MigrateStore(options) => migrate_store::run(&options).await,
-        cli::Command::Demo(options) => demo::run(options).await,
+        cli::Command::MigrateStore(options) => Ok(migrate_store::run(&options).await?),
+        cli::Command::Demo(options) => Ok(demo::run(options).await?),
     }
 }
 
-/// One line that says what to do.
-fn failed(error: &str) -> ExitCode {
-    eprintln!("countersign: {error}");
-    ExitCode::FAILURE
+/// Says what to do, and ends with the status that tells whose turn it is.
+fn failed(failure: &Failure) -> ExitCode {
+    eprintln!("countersign: {failure}");
+    failure.status()
 }

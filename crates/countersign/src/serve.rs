@@ -9,29 +9,33 @@ use countersign_server::{
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::ConfigSource;
+use crate::cli::{ConfigSource, Failure};
 
 /// Runs the server.
-pub async fn run(source: &ConfigSource) -> Result<(), String> {
+pub async fn run(source: &ConfigSource) -> Result<(), Failure> {
     let config = source.load()?;
-    log(&config)?;
+    log(&config).map_err(Failure::Wrong)?;
     telemetry::metrics();
     let address = config.listen;
-    let server = Server::open(config, Clock::System, Rng::System).await.map_err(|error| error.to_string())?;
+    let server = Server::open(config, Clock::System, Rng::System).await?;
     let listener = TcpListener::bind(address).await.map_err(|error| format!("can't listen on {address}: {error}"))?;
     tracing::info!(%address, "serving");
-    server.serve(listener, stopped()).await.map_err(|error| error.to_string())
+    server.serve(listener, stopped()).await.map_err(Failure::accident)
 }
 
 /// Log lines go to standard error: standard output is for answers.
 pub fn log(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {error}"))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter(config)?).with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),
     }
     Ok(())
+}
+
+/// Which lines are logged.
+pub fn filter(config: &Config) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {error}"))
 }
 
 /// Resolves when the process is asked to end: by Ctrl-C or a TERM signal.

@@ -1,106 +1,75 @@
-//! Files of configuration: YAML or TOML, several of which make one whole.
+//! What files say: YAML or TOML, several of which make one whole.
 
 use std::collections::BTreeMap;
 
 use countersign_engine::{
     challenge::ChallengeConfig,
     config::Settings,
-    environment::Environment,
-    list::{ListKind, canonical},
-    policy::Policy,
-    text::Origin,
+    evaluation::Verdict,
+    list::{List, ListKind, canonical},
+    policy::{
+        Condition, Policy, Then,
+        syntax::{self, Parsed},
+    },
     time::Timestamp,
 };
 use countersign_store::op::Entry;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
-use super::Problem;
+use super::{
+    decode,
+    key::KeySpec,
+    problem::{Found, Place},
+    source::Source,
+    tree::{self, Node, Value, Word},
+};
 
-/// How a file is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// YAML.
-    Yaml,
-    /// TOML.
-    Toml,
-}
-
-impl Format {
-    /// By the file's ending.
-    pub fn of(name: &str) -> Option<Self> {
-        match name.rsplit_once('.')?.1 {
-            "yaml" | "yml" => Some(Self::Yaml),
-            "toml" => Some(Self::Toml),
-            _ => None,
-        }
-    }
-}
-
-/// A file.
+/// A document, and where it stands.
 #[derive(Clone, Debug)]
-pub struct Source {
-    /// Its name.
-    pub name: String,
-    /// Its text.
-    pub text: String,
-    /// How it is written.
-    pub format: Format,
+pub struct Placed<T> {
+    /// The document.
+    pub document: T,
+    /// Which file.
+    pub file: usize,
+    /// How it is written there.
+    pub node: Node,
 }
 
-/// A key pair, as written: its halves are drawn, not written.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeySpec {
-    /// What people call it.
-    pub name: String,
-    /// Which traffic it is for.
-    pub environment: Environment,
-    /// Origins that the client id works from.
-    #[serde(default)]
-    pub origins: Vec<Origin>,
-}
+impl<T> Placed<T> {
+    /// Where it begins.
+    pub const fn place(&self) -> Place {
+        Place::File(self.file, self.node.at)
+    }
 
-impl KeySpec {
-    /// What is wrong with it; the same wherever a key is made.
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if self.name.trim().is_empty() || self.name.len() > 100 || self.name.chars().any(char::is_control) {
-            problems.push("a key's name is 1 to 100 bytes of text".to_owned());
-        }
-        if self.environment == Environment::Production {
-            if self.origins.is_empty() {
-                problems.push(format!("key `{}`: name the origins that a production client id works from", self.name));
-            }
-            for origin in self.origins.iter().filter(|origin| origin.is_loopback()) {
-                problems.push(format!("key `{}`: {origin} is this machine: real users have another", self.name));
-            }
-        }
-        problems
+    /// Where a part of it stands, by the names that lead there; where the last of them stands that is written at all.
+    pub fn part<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Place {
+        Place::File(self.file, self.node.deepest(path).at)
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// Whether something can be called that: 1 to 100 bytes on one line.
+pub fn is_name(name: &str) -> bool {
+    !name.trim().is_empty() && name.len() <= 100 && !name.chars().any(char::is_control)
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListSpec {
     name: String,
     kind: ListKind,
     #[serde(default)]
     description: Option<String>,
-    #[serde(default)]
-    entries: Vec<EntrySpec>,
+    // Read one by one, so that each wrong one is told.
+    #[serde(default, rename = "entries")]
+    _entries: IgnoredAny,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum EntrySpec {
-    Value(String),
-    Whole(WholeEntry),
-}
-
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WholeEntry {
+struct EntrySpec {
     value: String,
     #[serde(default)]
     note: Option<String>,
@@ -108,56 +77,49 @@ struct WholeEntry {
     expires_at: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// What `then` may be written with: only there to point at the part that is wrong.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    project: String,
-    #[serde(default)]
-    settings: Option<Value>,
-    #[serde(default)]
-    keys: Vec<KeySpec>,
-    #[serde(default)]
-    challenge_configs: Vec<ChallengeConfig>,
-    #[serde(default)]
-    lists: Vec<ListSpec>,
-    #[serde(default)]
-    policies: Vec<Policy>,
-}
-
-/// A document, and where it stands.
-#[derive(Clone, Debug)]
-pub struct Placed<T> {
-    /// The document.
-    pub document: T,
-    /// The file and line.
-    pub place: String,
+struct ThenParts {
+    #[serde(default, rename = "verdict")]
+    _verdict: Option<Verdict>,
+    #[serde(default, rename = "challenge_config")]
+    _challenge_config: Option<String>,
+    #[serde(default, rename = "type")]
+    _kind: Option<String>,
+    #[serde(default, rename = "effect")]
+    _effect: Option<String>,
+    #[serde(default, rename = "list")]
+    _list: Option<String>,
+    #[serde(default, rename = "tag")]
+    _tag: Option<String>,
 }
 
 /// A list with its entries.
 #[derive(Clone, Debug)]
 pub struct WantedList {
     /// The list.
-    pub list: countersign_engine::list::List,
+    pub list: List,
     /// Its entries, in canonical spelling.
     pub entries: Vec<Entry>,
 }
 
-/// Settings: those that a file names, and what they are if nothing was set before.
+/// A policy, with the parts of a condition that is written as text.
 #[derive(Clone, Debug)]
-pub struct WantedSettings {
-    /// What is named.
-    pub named: Value,
-    /// That, and the defaults.
-    pub whole: Settings,
+pub struct WantedPolicy {
+    /// The policy.
+    pub policy: Policy,
+    /// Its condition and where the words of it stand; `None` for one that is written as a tree, or not at all.
+    pub when: Option<Parsed>,
 }
 
 /// What the files say, taken together.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Wanted {
     /// The project.
     pub project: String,
-    /// Its settings, if a file names any.
-    pub settings: Option<Placed<WantedSettings>>,
+    /// Its settings, if a file names any: those not named have their defaults here.
+    pub settings: Option<Placed<Settings>>,
     /// Keys.
     pub keys: Vec<Placed<KeySpec>>,
     /// Challenge configs.
@@ -165,165 +127,246 @@ pub struct Wanted {
     /// Lists.
     pub lists: Vec<Placed<WantedList>>,
     /// Policies.
-    pub policies: Vec<Placed<Policy>>,
+    pub policies: Vec<Placed<WantedPolicy>>,
 }
 
-/// Reads files; every problem at once.
-pub fn read(sources: &[Source]) -> Result<Wanted, Vec<Problem>> {
-    let mut wanted = Wanted::default();
-    let mut problems = Vec::new();
-    for source in sources {
-        match parse(source) {
-            Ok(file) => take(&mut wanted, source, file, &mut problems),
-            Err(problem) => problems.push(problem),
+/// Reads files; what is wrong with them is said to `found`. `project` is that of files that name none.
+pub fn read(sources: &[Source], project: Option<&str>, found: &mut Found<'_>) -> Wanted {
+    let mut wanted = Wanted { project: project.unwrap_or_default().to_owned(), ..Wanted::default() };
+    for (file, source) in sources.iter().enumerate() {
+        match tree::read(source) {
+            Ok(node) => Reader { file, source, wanted: &mut wanted, found }.root(node),
+            Err(faults) => faults.into_iter().for_each(|(at, what)| found.say(Place::File(file, at), what)),
         }
     }
-    unique(&wanted, &mut problems);
-    if problems.is_empty() { Ok(wanted) } else { Err(problems) }
-}
-
-fn parse(source: &Source) -> Result<File, Problem> {
-    let located =
-        |line: usize, column: usize, what: String| Problem { place: format!("{}:{line}:{column}", source.name), what };
-    match source.format {
-        Format::Yaml => serde_saphyr::from_str(&source.text).map_err(|error| match error.location() {
-            Some(at) => {
-                let (line, column) = (usize::try_from(at.line()), usize::try_from(at.column()));
-                let told = first_line(&error.to_string());
-                // The parser begins with the place, which stands before it already.
-                let repeated = format!("line {} column {}: ", at.line(), at.column());
-                let what = told.split_once(&repeated).map_or(told.as_str(), |(_, what)| what).to_owned();
-                located(line.unwrap_or(1), column.unwrap_or(1), what)
-            }
-            None => Problem { place: source.name.clone(), what: first_line(&error.to_string()) },
-        }),
-        Format::Toml => toml::from_str(&source.text).map_err(|error| {
-            let before = error.span().and_then(|span| source.text.get(..span.start)).unwrap_or_default();
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            located(before.matches('\n').count() + 1, column, error.message().to_owned())
-        }),
-    }
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().find(|line| !line.trim().is_empty()).unwrap_or(text).trim().to_owned()
-}
-
-fn take(wanted: &mut Wanted, source: &Source, file: File, problems: &mut Vec<Problem>) {
-    let slug_ok = (1..=63).contains(&file.project.len())
-        && file.project.starts_with(|c: char| c.is_ascii_lowercase())
-        && file.project.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !slug_ok {
-        let what = "project: write 1 to 63 lower-case letters, digits and dashes that start with a letter".to_owned();
-        problems.push(Problem { place: place(source, &file.project), what });
-    } else if wanted.project.is_empty() {
-        wanted.project.clone_from(&file.project);
-    } else if wanted.project != file.project {
-        let what = format!("project: the files before are of `{}`: apply one project at a time", wanted.project);
-        problems.push(Problem { place: place(source, &file.project), what });
-    }
-    if let Some(settings) = file.settings {
-        take_settings(wanted, place(source, "settings"), settings, problems);
-    }
-    for key in &file.keys {
-        let at = place(source, &key.name);
-        problems.extend(key.problems().into_iter().map(|what| Problem { place: at.clone(), what }));
-    }
-    wanted.keys.extend(file.keys.into_iter().map(|document| Placed { place: place(source, &document.name), document }));
-    let configs = file.challenge_configs.into_iter();
-    wanted.challenge_configs.extend(configs.map(|document| Placed { place: place(source, &document.name), document }));
+    unique(&wanted, found);
     wanted
-        .policies
-        .extend(file.policies.into_iter().map(|document| Placed { place: place(source, &document.name), document }));
-    for spec in file.lists {
-        let at = place(source, &spec.name);
-        match entries(&spec) {
-            Ok(entries) => {
-                let list =
-                    countersign_engine::list::List { name: spec.name, kind: spec.kind, description: spec.description };
-                wanted.lists.push(Placed { document: WantedList { list, entries }, place: at });
-            }
-            Err(wrong) => problems.extend(wrong.into_iter().map(|(value, what)| Problem {
-                place: place(source, &value),
-                what: format!("list `{}`, entry `{value}`: {what}", spec.name),
-            })),
-        }
-    }
 }
 
-fn take_settings(wanted: &mut Wanted, at: String, named: Value, problems: &mut Vec<Problem>) {
-    if let Some(before) = &wanted.settings {
-        let what = format!("settings: they stand at {} already: say them in one place", before.place);
-        return problems.push(Problem { place: at, what });
-    }
-    match serde_json::from_value::<Settings>(named.clone()) {
-        Ok(whole) => {
-            let wrong = whole.problems().into_iter();
-            problems.extend(
-                wrong.map(|(field, help)| Problem { place: at.clone(), what: format!("settings.{field}: {help}") }),
-            );
-            wanted.settings = Some(Placed { document: WantedSettings { named, whole }, place: at });
-        }
-        Err(error) => problems.push(Problem { place: at, what: format!("settings: {error}") }),
-    }
+/// What a file may hold.
+const SECTIONS: &str = "`project`, `settings`, `keys`, `challenge_configs`, `lists` and `policies`";
+
+/// Reads one file.
+struct Reader<'a, 'f> {
+    file: usize,
+    source: &'a Source,
+    wanted: &'a mut Wanted,
+    found: &'a mut Found<'f>,
 }
 
-fn entries(spec: &ListSpec) -> Result<Vec<Entry>, Vec<(String, String)>> {
-    let mut wrong = Vec::new();
-    let mut found: BTreeMap<String, Entry> = BTreeMap::new();
-    for entry in &spec.entries {
-        let whole = match entry.clone() {
-            EntrySpec::Value(value) => WholeEntry { value, note: None, expires_at: None },
-            EntrySpec::Whole(whole) => whole,
+impl Reader<'_, '_> {
+    fn say(&mut self, at: usize, what: impl Into<String>) {
+        self.found.say(Place::File(self.file, at), what);
+    }
+
+    fn root(mut self, root: Node) {
+        let entries = match root.value {
+            Value::Table(entries) => entries,
+            Value::Null => Vec::new(),
+            _ => return self.say(root.at, format!("a file is a table of {SECTIONS}")),
         };
-        let expires_at = whole.expires_at.as_deref().map(str::parse::<jiff::Timestamp>).transpose();
-        match (canonical(spec.kind, &whole.value), expires_at) {
-            (Err(what), _) => wrong.push((whole.value, what.to_owned())),
-            (_, Err(_)) => {
-                wrong.push((whole.value, "expires_at: write a time such as 2027-01-01T00:00:00Z".to_owned()));
+        if self.wanted.project.is_empty() && !entries.iter().any(|(word, _)| word.text == "project") {
+            self.say(root.at, "`project` is missing: say which project this is of, here or with --project");
+        }
+        for (word, node) in entries {
+            self.section(&word, node);
+        }
+    }
+
+    fn section(&mut self, word: &Word, node: Node) {
+        match word.text.as_str() {
+            "project" => self.project(&node),
+            "settings" => self.settings(node),
+            "keys" => self.each(word, node, Self::key),
+            "challenge_configs" => self.each(word, node, |reader, node| {
+                let document = reader.document::<ChallengeConfig>(&node);
+                let file = reader.file;
+                reader.wanted.challenge_configs.extend(document.map(|document| Placed { document, file, node }));
+            }),
+            "lists" => self.each(word, node, |reader, node| reader.list(&node)),
+            "policies" => self.each(word, node, Self::policy),
+            other => self.say(word.at, format!("`{other}` is not known here: a file holds {SECTIONS}")),
+        }
+    }
+
+    /// Every document of a section.
+    fn each(&mut self, word: &Word, node: Node, mut take: impl FnMut(&mut Self, Node)) {
+        match node.value {
+            Value::List(items) => items.into_iter().for_each(|item| take(self, item)),
+            Value::Null => {}
+            _ => self.say(node.at, format!("`{}` is a list", word.text)),
+        }
+    }
+
+    fn document<T: DeserializeOwned>(&mut self, node: &Node) -> Option<T> {
+        decode::read(node).map_err(|faults| self.faults(faults)).ok()
+    }
+
+    fn faults(&mut self, faults: Vec<decode::Fault>) {
+        for fault in faults {
+            self.say(fault.at(), fault.what);
+        }
+    }
+
+    fn project(&mut self, node: &Node) {
+        let Some(slug) = self.document::<String>(node) else { return };
+        let slug_ok = (1..=63).contains(&slug.len())
+            && slug.starts_with(|c: char| c.is_ascii_lowercase())
+            && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !slug_ok {
+            self.say(node.at, "write 1 to 63 lower-case letters, digits and dashes that start with a letter");
+        } else if self.wanted.project.is_empty() {
+            self.wanted.project = slug;
+        } else if self.wanted.project != slug {
+            let what = format!("this is of `{slug}`, but `{}` is applied: one project at a time", self.wanted.project);
+            self.say(node.at, what);
+        }
+    }
+
+    fn settings(&mut self, node: Node) {
+        if let Some(before) = &self.wanted.settings {
+            let what = format!("they stand at {} already: say them in one place", self.found.name(&before.place()));
+            return self.say(node.at, what);
+        }
+        let Some(document) = self.document::<Settings>(&node) else { return };
+        for (field, help) in document.problems() {
+            self.say(node.deepest([field]).at, format!("{field}: {help}"));
+        }
+        self.wanted.settings = Some(Placed { document, file: self.file, node });
+    }
+
+    fn key(&mut self, node: Node) {
+        let Some(document) = self.document::<KeySpec>(&node) else { return };
+        for (field, what) in document.problems() {
+            self.say(node.deepest([field]).at, what);
+        }
+        self.wanted.keys.push(Placed { document, file: self.file, node });
+    }
+
+    fn list(&mut self, node: &Node) {
+        let spec = self.document::<ListSpec>(node);
+        let kind = node.get("kind").and_then(|kind| decode::read::<ListKind>(kind).ok());
+        // Told even when something else about the list is wrong.
+        let entries = kind.map(|kind| self.entries(kind, node.get("entries")));
+        let (Some(ListSpec { name, kind, description, .. }), Some(entries)) = (spec, entries) else { return };
+        if !is_name(&name) {
+            self.say(node.deepest(["name"]).at, "a list's name is 1 to 100 bytes of text on one line");
+        }
+        let document = WantedList { list: List { name, kind, description }, entries };
+        // The entries are read: a second copy of a large list helps nobody.
+        self.wanted.lists.push(Placed { document, file: self.file, node: without(node, "entries") });
+    }
+
+    fn entries(&mut self, kind: ListKind, node: Option<&Node>) -> Vec<Entry> {
+        let items = match node.map(|node| (&node.value, node.at)) {
+            Some((Value::List(items), _)) => items.as_slice(),
+            None | Some((Value::Null, _)) => &[],
+            Some((_, at)) => {
+                self.say(at, "`entries` is a list");
+                &[]
             }
-            (Ok(value), Ok(expires_at)) => {
-                let expires_at = expires_at.map(|at| Timestamp::from_millis(at.as_millisecond()));
-                let entry = Entry { value: value.clone(), note: whole.note, expires_at };
-                if found.insert(value, entry.clone()).is_some_and(|before| before != entry) {
-                    wrong.push((whole.value, "it is there twice, with different notes or ends".to_owned()));
+        };
+        let mut entries: BTreeMap<String, (Entry, usize)> = BTreeMap::new();
+        for item in items {
+            let Some(entry) = self.entry(kind, item) else { continue };
+            match entries.get(&entry.value) {
+                Some((before, at)) if *before != entry => {
+                    let first = self.found.name(&Place::File(self.file, *at));
+                    let what = format!("`{}` stands there twice, at {first} with another note or end", entry.value);
+                    self.say(item.at, what);
                 }
+                _ => drop(entries.insert(entry.value.clone(), (entry, item.at))),
+            }
+        }
+        entries.into_values().map(|(entry, _)| entry).collect()
+    }
+
+    fn entry(&mut self, kind: ListKind, node: &Node) -> Option<Entry> {
+        let spec = match node.value {
+            Value::Table(_) => self.document::<EntrySpec>(node)?,
+            _ => EntrySpec { value: self.document(node)?, note: None, expires_at: None },
+        };
+        let value = canonical(kind, &spec.value);
+        let expires_at = spec.expires_at.as_deref().map(str::parse::<jiff::Timestamp>).transpose();
+        if let Err(what) = value {
+            self.say(node.deepest(["value"]).at, format!("`{}`: {what}", spec.value));
+        }
+        if expires_at.is_err() {
+            self.say(node.deepest(["expires_at"]).at, "write a time such as 2027-01-01T00:00:00Z");
+        }
+        let expires_at = expires_at.ok()?.map(|at| Timestamp::from_millis(at.as_millisecond()));
+        Some(Entry { value: value.ok()?, note: spec.note, expires_at })
+    }
+
+    fn policy(&mut self, node: Node) {
+        let when = node.get("when").map(|when| self.when(when));
+        let mut rest = without(&node, "when");
+        if let Some(then) = node.get("then")
+            && decode::read::<Then>(then).is_err()
+            && let Err(faults) = decode::read::<ThenParts>(then)
+            && matches!(then.value, Value::Table(_))
+        {
+            // The part that is wrong is told, and not the whole once more.
+            self.faults(faults);
+            rest.replace("then", Value::Text("allow".to_owned()));
+        }
+        let policy = self.document::<Policy>(&rest);
+        let (Some(policy), Some((condition, parsed))) = (policy, when.unwrap_or(Some((Condition::always(), None))))
+        else {
+            return;
+        };
+        let document = WantedPolicy { policy: Policy { when: condition, ..policy }, when: parsed };
+        self.wanted.policies.push(Placed { document, file: self.file, node });
+    }
+
+    /// A condition, and where its words stand if it is text.
+    fn when(&mut self, node: &Node) -> Option<(Condition, Option<Parsed>)> {
+        if let Value::Text(text) = &node.value {
+            return match syntax::parse(text) {
+                Ok(parsed) => Some((parsed.condition.clone(), Some(parsed))),
+                Err(error) => {
+                    let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
+                    self.say(self.source.inside(node.at, text, error.at), format!("{}{help}", error.what));
+                    None
+                }
+            };
+        }
+        let json = self.document::<serde_json::Value>(node)?;
+        match Condition::from_json(&json) {
+            Ok(condition) => Some((condition, None)),
+            Err(error) => {
+                self.say(node.deepest(error.path.split('/')).at, error.what);
+                None
             }
         }
     }
-    if wrong.is_empty() { Ok(found.into_values().collect()) } else { Err(wrong) }
+}
+
+fn without(node: &Node, name: &str) -> Node {
+    match &node.value {
+        Value::Table(entries) => {
+            let rest = entries.iter().filter(|(word, _)| word.text != name).cloned().collect();
+            Node { at: node.at, value: Value::Table(rest) }
+        }
+        _ => node.clone(),
+    }
 }
 
 /// Two documents of one kind and name are one too many.
-fn unique(wanted: &Wanted, problems: &mut Vec<Problem>) {
-    let mut seen: BTreeMap<(&str, String), &str> = BTreeMap::new();
-    let keys = wanted
-        .keys
-        .iter()
-        .map(|p| ("key", format!("{} ({})", p.document.name, p.document.environment.as_str()), &p.place));
-    let configs = wanted.challenge_configs.iter().map(|p| ("challenge config", p.document.name.clone(), &p.place));
-    let lists = wanted.lists.iter().map(|p| ("list", p.document.list.name.clone(), &p.place));
-    let policies = wanted.policies.iter().map(|p| ("policy", p.document.name.clone(), &p.place));
+fn unique(wanted: &Wanted, found: &mut Found<'_>) {
+    let key = |key: &KeySpec| format!("{} ({})", key.name, key.environment.as_str());
+    let keys = wanted.keys.iter().map(|placed| ("key", key(&placed.document), placed.part(["name"])));
+    let configs = wanted.challenge_configs.iter();
+    let configs = configs.map(|placed| ("challenge config", placed.document.name.clone(), placed.part(["name"])));
+    let lists = wanted.lists.iter().map(|placed| ("list", placed.document.list.name.clone(), placed.part(["name"])));
+    let policies = wanted.policies.iter();
+    let policies = policies.map(|placed| ("policy", placed.document.policy.name.clone(), placed.part(["name"])));
+    let mut seen: BTreeMap<(&str, String), Place> = BTreeMap::new();
     for (kind, name, place) in keys.chain(configs).chain(lists).chain(policies) {
-        if let Some(first) = seen.insert((kind, name.clone()), place) {
-            let what = format!("{kind} `{name}` stands at {first} already: give one of them another name");
-            problems.push(Problem { place: place.clone(), what });
+        let first = seen.entry((kind, name.clone())).or_insert_with(|| place.clone());
+        if *first != place {
+            let what = format!("{kind} `{name}` stands at {} already: give one another name", found.name(first));
+            found.say(place, what);
         }
     }
-}
-
-/// The file and the line that names something first; where no line says `name`, the first that holds the word.
-fn place(source: &Source, name: &str) -> String {
-    let whole_word = |line: &str| {
-        let is_part = |c: char| c.is_alphanumeric() || "_-.@".contains(c);
-        line.match_indices(name).any(|(at, _)| {
-            let (before, after) = (line.get(..at), line.get(at + name.len()..));
-            !before.is_some_and(|text| text.ends_with(is_part)) && !after.is_some_and(|text| text.starts_with(is_part))
-        })
-    };
-    let holds = |line: &&str| !name.is_empty() && whole_word(line);
-    let lines = || source.text.lines().enumerate();
-    let named = lines().find(|(_, line)| line.contains("name") && holds(line));
-    let found = named.or_else(|| lines().find(|(_, line)| holds(line)));
-    found.map_or_else(|| source.name.clone(), |(line, _)| format!("{}:{}", source.name, line + 1))
 }

@@ -1,10 +1,20 @@
 //! Makes the database say what reviewed files say.
 //!
-//! Everything is read and checked before anything is written; all documents change in one revision; saying the same
-//! twice changes nothing. The plan is printed the same way whether it is carried out or not.
+//! Everything is read and checked before anything is written; all documents and list entries change in one transaction;
+//! saying the same twice changes nothing. The plan is printed the same way whether it is carried out or not.
+//!
+//! ```text
+//! files ─ tree ─▶ values with places ─ decode ─▶ documents (file) ─ check ─▶ plan ─▶ one transaction
+//! ```
 
+mod check;
+mod decode;
 mod file;
+mod key;
 mod plan;
+mod problem;
+mod source;
+mod tree;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,83 +31,37 @@ use countersign_store::{
     op::{ChangeProject, DocumentRow, Entry, ListChange, ProjectRow, ReadDocuments, ReadListEntries, ReadProjects},
 };
 
-pub use file::{Format, KeySpec, Source};
+pub use key::{CreatedKey, KeySpec, draw_key};
 use plan::Plan;
-pub use plan::draw_key;
+use problem::{Found, Problems};
+pub use source::{Format, Source};
 
 /// Somebody else may change the project between our reading and our writing; then we read again, so many times at most.
 const TRIES: u32 = 20;
 
 /// How to apply.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Say what would change, and change nothing.
     pub dry_run: bool,
     /// Delete policies, challenge configs, lists and list entries that no file names. Keys are never deleted this way.
     pub prune: bool,
+    /// The project of files that don't say which; those that do must agree.
+    pub project: Option<String>,
 }
 
-/// Why nothing was applied: every reason, each with its place and what to do.
-#[derive(Debug)]
+/// Why nothing was applied.
+#[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// The files.
-    Files(Vec<Problem>),
+    /// The files: every reason, each with its place and what to do.
+    #[error("{0}")]
+    Files(Problems),
     /// The database.
-    Store(StoreError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// Others kept changing the project.
+    #[error("others kept changing the project: try again")]
     Busy,
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Files(problems) => {
-                let count = problems.len();
-                write!(f, "nothing was applied: {count} problem{}", if count == 1 { "" } else { "s" })?;
-                problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
-            }
-            Self::Store(error) => write!(f, "{error}"),
-            Self::Busy => f.write_str("others kept changing the project: try again"),
-        }
-    }
-}
-
-/// Something wrong with a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The file, with line and column where they are known.
-    pub place: String,
-    /// What is wrong, and what to write instead.
-    pub what: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", printable(&self.place), printable(&self.what))
-    }
-}
-
-/// A key that was made: the only time that its secret is known.
-#[derive(Clone)]
-pub struct CreatedKey {
-    /// Its name.
-    pub name: String,
-    /// The public half.
-    pub client_id: String,
-    /// The secret half.
-    pub secret: String,
-}
-
-impl fmt::Debug for CreatedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CreatedKey").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 /// What was, or would be, changed.
@@ -118,19 +82,14 @@ pub struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.lines.is_empty() {
-            return write!(f, "project {}: nothing to change", self.project);
+            writeln!(f, "project {}: nothing to change", self.project)?;
+        } else {
+            let note = if self.dry_run { " (dry run: nothing is written)" } else { "" };
+            writeln!(f, "project {}{note}", self.project)?;
+            self.lines.iter().try_for_each(|line| writeln!(f, "  {}", printable(line)))?;
         }
-        writeln!(f, "project {}{}", self.project, if self.dry_run { " (dry run: nothing is written)" } else { "" })?;
-        self.lines.iter().try_for_each(|line| writeln!(f, "  {}", printable(line)))?;
-        if self.unchanged > 0 {
-            writeln!(f, "  unchanged: {}", self.unchanged)?;
-        }
-        for key in self.created_keys.iter().filter(|_| !self.dry_run) {
-            writeln!(f, "\nkey \"{}\"", printable(&key.name))?;
-            writeln!(f, "  client id   {}\n  API secret  {}", key.client_id, key.secret)?;
-            writeln!(f, "  Keep the secret now: it can't be shown again.")?;
-        }
-        Ok(())
+        writeln!(f, "  unchanged: {}", self.unchanged)?;
+        self.created_keys.iter().filter(|_| !self.dry_run).try_for_each(|key| writeln!(f, "\n{key}"))
     }
 }
 
@@ -138,20 +97,23 @@ impl fmt::Display for Report {
 pub async fn apply(
     store: &Store,
     sources: &[Source],
-    options: Options,
+    options: &Options,
     now: Timestamp,
     rng: &Rng,
 ) -> Result<Report, Refused> {
-    let wanted = file::read(sources).map_err(Refused::Files)?;
+    let mut found = Found::new(sources);
+    let wanted = file::read(sources, options.project.as_deref(), &mut found);
     for _ in 0..TRIES {
         let (row, documents) = current(store, &wanted.project).await?;
-        let mut plan = Plan::make(&wanted, &documents, options, rng).map_err(Refused::Files)?;
+        check::check(&wanted, &documents, options.prune, sources, &mut found);
+        std::mem::replace(&mut found, Found::new(sources)).into_result().map_err(Refused::Files)?;
+        let mut plan = Plan::make(&wanted, &documents, options.prune, rng);
         let project = row.as_ref().map_or_else(|| ProjectId::new(now.millis(), rng.bytes()), |row| row.id);
         let base = row.as_ref().map_or(0, |row| row.revision);
         let mut lists = Vec::new();
         for (list, name, entries) in &plan.entries {
             let there = entries_of(store, project, *list).await?;
-            lists.extend(entry_changes((*list, name), entries, &there, options, &mut plan.lines));
+            lists.extend(entry_changes((*list, name), entries, &there, options.prune, &mut plan.lines));
         }
         let is_due = base == 0 || !plan.changes.is_empty() || !lists.is_empty();
         if is_due && !options.dry_run {
@@ -198,14 +160,14 @@ fn entry_changes(
     (list, name): (ListId, &str),
     wanted: &[Entry],
     there: &BTreeMap<String, Entry>,
-    options: Options,
+    prune: bool,
     lines: &mut Vec<String>,
 ) -> Option<ListChange> {
     let changed = wanted.iter().filter(|entry| there.get(&entry.value).is_some_and(|known| known != *entry)).cloned();
     let new = wanted.iter().filter(|entry| !there.contains_key(&entry.value)).cloned();
     let (changed, mut add): (Vec<Entry>, Vec<Entry>) = (changed.collect(), new.collect());
     let kept: BTreeSet<&str> = wanted.iter().map(|entry| entry.value.as_str()).collect();
-    let gone = there.keys().filter(|value| options.prune && !kept.contains(value.as_str())).cloned();
+    let gone = there.keys().filter(|value| prune && !kept.contains(value.as_str())).cloned();
     let remove: Vec<String> = gone.collect();
     for (sign, count) in [("+", add.len()), ("~", changed.len()), ("-", remove.len())] {
         if count > 0 {
@@ -221,9 +183,13 @@ fn counted(count: usize) -> String {
 }
 
 /// A text from a file as a terminal may be given it: what would steer the terminal is spelt out.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
+    // Marks of direction are no control characters, and turn around what a line seems to say.
+    let steers = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c.is_control() {
+        if steers(c) {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);

@@ -1,26 +1,20 @@
 //! From what is wanted and what is there to what changes.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use countersign_engine::{
-    challenge::ChallengeConfig,
     config::{Key, Settings},
-    environment::Environment,
     id::ListId,
-    list::List,
-    policy::{self, Names, Policy, Then},
 };
-use countersign_server::{
-    context::Rng,
-    secret::{draw_key_body, sha256},
-};
+use countersign_server::context::Rng;
 use countersign_store::op::{DocumentChange, DocumentKind, DocumentRow, Entry};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    CreatedKey, Options, Problem,
-    file::{KeySpec, Wanted},
+    file::{Placed, Wanted},
+    key::{CreatedKey, KeySpec, draw_key},
+    tree,
 };
 
 /// What changes.
@@ -42,17 +36,13 @@ pub struct Plan {
 const SETTINGS_ID: [u8; 16] = [0; 16];
 
 impl Plan {
-    /// Works it out; every problem at once.
-    pub fn make(wanted: &Wanted, there: &[DocumentRow], options: Options, rng: &Rng) -> Result<Self, Vec<Problem>> {
-        check(wanted, &Outcome::of(wanted, there, options), there)?;
+    /// Works it out, from files that were checked.
+    pub fn make(wanted: &Wanted, there: &[DocumentRow], prune: bool, rng: &Rng) -> Self {
         let mut plan = Self::default();
         if let Some(settings) = &wanted.settings {
             let known = there.iter().find(|row| row.kind == DocumentKind::Settings);
-            // Over what is there: a file that names one setting says nothing about the others.
-            let before = known.and_then(|row| serde_json::from_str::<Value>(&row.body).ok());
-            let merged = merged(before, &settings.document.named);
-            let merged: Settings = serde_json::from_value(merged).unwrap_or_else(|_| settings.document.whole.clone());
-            plan.document(DocumentKind::Settings, "settings", &merged, known, |_| SETTINGS_ID);
+            let settings = over(known, settings);
+            plan.document(DocumentKind::Settings, "settings", &settings, known, |_| SETTINGS_ID);
         }
         for key in &wanted.keys {
             plan.key(&key.document, there, rng);
@@ -76,14 +66,14 @@ impl Plan {
         }
         // Ties of priority go by creation, and ids sort by it: the first in the file is made first.
         for (place, policy) in wanted.policies.iter().enumerate() {
-            let name = &policy.document.name;
-            let known = find(there, DocumentKind::Policy, name);
-            plan.document(DocumentKind::Policy, name, &policy.document, known, |_| later_id(place, there, rng));
+            let policy = &policy.document.policy;
+            let known = find(there, DocumentKind::Policy, &policy.name);
+            plan.document(DocumentKind::Policy, &policy.name, policy, known, |_| later_id(place, there, rng));
         }
-        if options.prune {
+        if prune {
             plan.prune(wanted, there);
         }
-        Ok(plan)
+        plan
     }
 
     /// One document: unchanged, changed or new. Answers its id.
@@ -129,36 +119,16 @@ impl Plan {
     }
 
     fn prune(&mut self, wanted: &Wanted, there: &[DocumentRow]) {
-        for row in there.iter().filter(|row| !is_named(wanted, row)) {
+        let named = Named::of(wanted);
+        for row in there.iter().filter(|row| !named.holds(row)) {
             self.lines.push(format!("- {}", label(row.kind, &row.name)));
             self.changes.push(DocumentChange { kind: row.kind, id: row.id, name: row.name.clone(), body: None });
+            if row.kind == DocumentKind::List {
+                // What stood on it goes with it.
+                self.entries.push((ListId::from_bytes(row.id), row.name.clone(), Vec::new()));
+            }
         }
     }
-}
-
-/// A key pair, with the secret that is shown once.
-pub fn draw_key(spec: &KeySpec, rng: &Rng) -> (Key, CreatedKey) {
-    let word = match spec.environment {
-        Environment::Development => "dev",
-        Environment::Production => "live",
-    };
-    let (public, private) = (format!("pk_{word}_"), format!("sk_{word}_"));
-    let client_id = format!("{public}{}", draw_key_body(&public, rng));
-    let secret = format!("{private}{}", draw_key_body(&private, rng));
-    let secret_hash = sha256(secret.as_bytes()).iter().fold(String::with_capacity(64), |mut text, byte| {
-        use std::fmt::Write;
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    let key = Key {
-        name: spec.name.clone(),
-        environment: spec.environment,
-        client_id: client_id.clone(),
-        secret_hash,
-        origins: spec.origins.clone(),
-    };
-    (key, CreatedKey { name: spec.name.clone(), client_id, secret })
 }
 
 /// A random id that sorts behind every policy's that is there, and behind those made for the places before.
@@ -171,11 +141,13 @@ fn later_id(place: usize, there: &[DocumentRow], rng: &Rng) -> [u8; 16] {
     ((time << 80) | random).to_be_bytes()
 }
 
-fn find<'a>(there: &'a [DocumentRow], kind: DocumentKind, name: &str) -> Option<&'a DocumentRow> {
+/// The document of that kind and name.
+pub fn find<'a>(there: &'a [DocumentRow], kind: DocumentKind, name: &str) -> Option<&'a DocumentRow> {
     there.iter().find(|row| row.kind == kind && row.name == name)
 }
 
-fn label(kind: DocumentKind, name: &str) -> String {
+/// What people are told that a document is.
+pub fn label(kind: DocumentKind, name: &str) -> String {
     match kind {
         DocumentKind::Settings => "settings".to_owned(),
         DocumentKind::ChallengeConfig => format!("challenge config \"{name}\""),
@@ -204,90 +176,32 @@ fn shorten(text: &str) -> String {
     }
 }
 
-/// Whether the files name that document; settings and keys always stay.
-fn is_named(wanted: &Wanted, row: &DocumentRow) -> bool {
-    match row.kind {
-        DocumentKind::Settings | DocumentKind::Key => true,
-        DocumentKind::ChallengeConfig => wanted.challenge_configs.iter().any(|p| p.document.name == row.name),
-        DocumentKind::List => wanted.lists.iter().any(|p| p.document.list.name == row.name),
-        DocumentKind::Policy => wanted.policies.iter().any(|p| p.document.name == row.name),
+/// The documents that files name.
+#[derive(Debug)]
+pub struct Named<'a>(BTreeSet<(DocumentKind, &'a str)>);
+
+impl<'a> Named<'a> {
+    /// Those that `wanted` names.
+    pub fn of(wanted: &'a Wanted) -> Self {
+        let configs = wanted.challenge_configs.iter().map(|p| (DocumentKind::ChallengeConfig, &p.document.name));
+        let lists = wanted.lists.iter().map(|p| (DocumentKind::List, &p.document.list.name));
+        let policies = wanted.policies.iter().map(|p| (DocumentKind::Policy, &p.document.policy.name));
+        Self(configs.chain(lists).chain(policies).map(|(kind, name)| (kind, name.as_str())).collect())
+    }
+
+    /// Whether that one is among them; settings and keys always are: what no file says of them stays.
+    pub fn holds(&self, row: &DocumentRow) -> bool {
+        matches!(row.kind, DocumentKind::Settings | DocumentKind::Key) || self.0.contains(&(row.kind, &row.name))
     }
 }
 
-/// The named settings over those that are there.
-fn merged(before: Option<Value>, named: &Value) -> Value {
-    let mut all = before.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    if let (Some(all), Some(named)) = (all.as_object_mut(), named.as_object()) {
-        all.extend(named.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-    all
-}
-
-/// A document that is there, and where to say that it stands.
-fn read<T: serde::de::DeserializeOwned>(row: &DocumentRow) -> Option<(T, String)> {
-    Some((serde_json::from_str(&row.body).ok()?, format!("{}, as it is in the database", label(row.kind, &row.name))))
-}
-
-/// What the project will be: what the files say, and what is there and stays. Each with where it stands.
-struct Outcome {
-    policies: Vec<(Policy, String)>,
-    configs: Vec<(ChallengeConfig, String)>,
-    lists: Vec<List>,
-}
-
-impl Outcome {
-    fn of(wanted: &Wanted, there: &[DocumentRow], options: Options) -> Self {
-        let stay = |kind| {
-            let replaced = move |row: &&DocumentRow| row.kind == kind && !is_named(wanted, row);
-            there.iter().filter(replaced).filter(move |_| !options.prune)
-        };
-        let policies = wanted.policies.iter().map(|p| (p.document.clone(), p.place.clone()));
-        let configs = wanted.challenge_configs.iter().map(|p| (p.document.clone(), p.place.clone()));
-        let lists = wanted.lists.iter().map(|p| p.document.list.clone());
-        Self {
-            policies: policies.chain(stay(DocumentKind::Policy).filter_map(read)).collect(),
-            configs: configs.chain(stay(DocumentKind::ChallengeConfig).filter_map(read)).collect(),
-            lists: lists.chain(stay(DocumentKind::List).filter_map(|row| Some(read(row)?.0))).collect(),
-        }
-    }
-
-    fn names(&self) -> Names {
-        Names {
-            lists: self.lists.iter().map(|list| (list.name.clone(), list.kind)).collect::<BTreeMap<_, _>>(),
-            challenge_configs: self.configs.iter().map(|(config, _)| config.name.clone()).collect(),
-        }
-    }
-}
-
-/// Everything that the documents themselves can't say: of the project as it will be, not only of what the files name.
-fn check(wanted: &Wanted, outcome: &Outcome, there: &[DocumentRow]) -> Result<(), Vec<Problem>> {
-    let names = outcome.names();
-    let mut problems = Vec::new();
-    for (policy, place) in &outcome.policies {
-        for problem in policy::check(policy, &names) {
-            problems.push(Problem { place: place.clone(), what: format!("policy `{}`: {problem}", policy.name) });
-        }
-    }
-    for (config, place) in &outcome.configs {
-        let production = outcome.policies.iter().any(|(policy, _)| uses(policy, &config.name));
-        for problem in config.problems(production) {
-            problems
-                .push(Problem { place: place.clone(), what: format!("challenge config `{}`: {problem}", config.name) });
-        }
-    }
-    for placed in &wanted.lists {
-        let List { name, kind, .. } = &placed.document.list;
-        let known = find(there, DocumentKind::List, name).and_then(|row| serde_json::from_str::<List>(&row.body).ok());
-        if known.is_some_and(|known| known.kind != *kind) {
-            let what = format!("list `{name}`: its entries are of another kind: give the new list another name");
-            problems.push(Problem { place: placed.place.clone(), what });
-        }
-    }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
-}
-
-/// Whether real users may meet that challenge config.
-fn uses(policy: &Policy, config: &str) -> bool {
-    let named = matches!(&policy.then, Then::Challenge { config: name, .. } if name == config);
-    named && policy.environment == Environment::Production
+/// The named settings over those that are there: a file that names one says nothing about the others.
+fn over(known: Option<&DocumentRow>, wanted: &Placed<Settings>) -> Settings {
+    let whole = serde_json::to_value(&wanted.document).unwrap_or_default();
+    let before = known.and_then(|row| serde_json::from_str::<Value>(&row.body).ok());
+    let (Some(Value::Object(mut all)), tree::Value::Table(named)) = (before, &wanted.node.value) else {
+        return wanted.document.clone();
+    };
+    all.extend(named.iter().filter_map(|(word, _)| Some((word.text.clone(), whole.get(&word.text)?.clone()))));
+    serde_json::from_value(Value::Object(all)).unwrap_or_else(|_| wanted.document.clone())
 }

@@ -7,7 +7,7 @@ use countersign_server::{Server, context::Rng};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    apply::{Format, Options, Source, apply},
+    apply::{Format, KeySpec, Options, Source, apply},
     keys,
 };
 
@@ -27,7 +27,7 @@ pub async fn seed(server: &Server, shop_url: &str, data: &Path, rng: &Rng) -> Re
     let now = ctx.clock.now();
     let text = include_str!("seed.yaml").replace("SHOP", shop_url);
     let source = Source { name: "seed.yaml".to_owned(), text, format: Format::Yaml };
-    apply(&ctx.store, &[source], Options::default(), now, rng).await.map_err(|refused| refused.to_string())?;
+    apply(&ctx.store, &[source], &Options::default(), now, rng).await.map_err(|refused| refused.to_string())?;
     let file = data.join("demo-keys.json");
     let kept = std::fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok());
     let keys = match kept {
@@ -42,7 +42,8 @@ pub async fn seed(server: &Server, shop_url: &str, data: &Path, rng: &Rng) -> Re
 async fn create(server: &Server, file: &Path, rng: &Rng) -> Result<Keys, String> {
     let ctx = server.ctx();
     let at = (ctx.clock.now(), rng);
-    let made = keys::create(&ctx.store, ("demo", "demo"), Environment::Development, Vec::new(), at).await?;
+    let spec = KeySpec { name: "demo".to_owned(), environment: Environment::Development, origins: Vec::new() };
+    let made = keys::create(&ctx.store, Some("demo"), &spec, at).await.map_err(|failure| failure.to_string())?;
     let keys = Keys { client_id: made.client_id, api_secret: made.secret };
     let text = serde_json::to_string(&keys).map_err(|error| error.to_string())?;
     std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;

@@ -1,10 +1,14 @@
 //! `countersign apply` and `countersign keys`, as an operator runs them: files, a folder, an exit status and what is said.
 
+mod guide;
+mod refused;
+
 use std::{path::Path, process::Output, thread};
 
+use countersign_store::{SqliteOptions, Store, op::ReadProjects};
 use tempfile::TempDir;
 
-const SHOP: &str = r#"project: shop
+pub const SHOP: &str = r#"project: shop
 settings: { name: The Shop, consume_window_minutes: 30 }
 keys:
   - { name: web, environment: development, origins: ["http://localhost:3000"] }
@@ -22,31 +26,32 @@ policies:
     then: { verdict: challenge, challenge_config: email, type: account_takeover }
 "#;
 
-struct Operator(TempDir);
+/// Somebody with a folder and the binary.
+pub struct Operator(pub TempDir);
 
 impl Operator {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn write(&self, name: &str, text: &str) -> String {
+    pub fn write(&self, name: &str, text: &str) -> String {
         let path = self.0.path().join(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    fn data(&self) -> std::path::PathBuf {
+    pub fn data(&self) -> std::path::PathBuf {
         self.0.path().join("data")
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
         command.args(arguments).env_clear().env("COUNTERSIGN_DATA_DIR", self.data()).current_dir(self.0.path());
         command.output().unwrap()
     }
 
     /// Applies one file; what it says, which must be no complaint.
-    fn apply(&self, text: &str, more: &[&str]) -> String {
+    pub fn apply(&self, text: &str, more: &[&str]) -> String {
         let file = self.write("shop.yaml", text);
         let output = self.run(&[&["apply", &file], more].concat());
         let (said, complaint) = texts(&output);
@@ -54,8 +59,19 @@ impl Operator {
         said
     }
 
+    /// The newest revision of every project, as the database has it.
+    pub fn revision(&self) -> Vec<(String, i64)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let store = Store::open(&self.data().join("countersign.db"), SqliteOptions::default()).unwrap();
+            let rows = store.read(ReadProjects).await.unwrap();
+            store.close().await;
+            rows.into_iter().map(|row| (row.slug, row.revision)).collect()
+        })
+    }
+
     /// Applies one file that must be refused; the complaint.
-    fn refused(&self, text: &str, more: &[&str]) -> String {
+    pub fn refused(&self, text: &str, more: &[&str]) -> String {
         let file = self.write("shop.yaml", text);
         let output = self.run(&[&["apply", &file], more].concat());
         assert!(!output.status.success(), "{}", texts(&output).0);
@@ -63,7 +79,8 @@ impl Operator {
     }
 }
 
-fn texts(output: &Output) -> (String, String) {
+/// What a command said on standard output and standard error.
+pub fn texts(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr))
 }
@@ -87,8 +104,10 @@ fn the_same_again_changes_nothing() {
     ] {
         assert!(first.contains(line), "{line} in {first}");
     }
+    let before = operator.revision();
     let second = operator.apply(SHOP, &[]);
-    assert!(second.contains("nothing to change"), "{second}");
+    assert!(second.contains("nothing to change") && second.contains("unchanged: 5"), "{second}");
+    assert_eq!(operator.revision(), before, "no revision without a change");
 }
 
 #[test]
@@ -208,85 +227,11 @@ then = { verdict = "challenge", challenge_config = "email", type = "account_take
 }
 
 #[test]
-fn bad_files_are_refused_with_a_place_and_change_nothing() {
-    let key = |rest: &str| format!("project: shop\nkeys:\n  - {{ {rest} }}\n");
-    let policy = |when: &str, then: &str| {
-        format!(
-            "project: shop\npolicies:\n  - name: p\n    environment: development\n    when: {when}\n    then: {then}\n"
-        )
-    };
-    let rows: Vec<(String, &str, &str)> = vec![
-        ("project: [".into(), "shop.yaml", ""),
-        ("projects: shop".into(), "shop.yaml:1", "projects"),
-        ("project: Shop".into(), "shop.yaml:1", "lower-case"),
-        ("project: ''".into(), "shop.yaml", "letters"),
-        ("{}".into(), "shop.yaml", "project"),
-        ("project: shop\nsettings: { nom: x }".into(), "shop.yaml:2", "nom"),
-        ("project: shop\nsettings: { consume_window_minutes: 0 }".into(), "shop.yaml:2", "consume_window_minutes"),
-        ("project: shop\nsettings: { consume_window_minutes: soon }".into(), "shop.yaml:2", "soon"),
-        (key("name: web"), "shop.yaml:3", "environment"),
-        (key("name: web, environment: staging"), "shop.yaml:3", "staging"),
-        (key("name: web, environment: production"), "shop.yaml:3", "origins"),
-        (key("name: web, environment: production, origins: ['http://localhost:1']"), "shop.yaml:3", "this machine"),
-        (key("name: web, environment: development, origins: ['shop']"), "shop.yaml:3", "origin"),
-        (key("name: '', environment: development"), "shop.yaml", "name"),
-        (key("name: \"a\\e[2Jb\", environment: development"), "shop.yaml", "name"),
-        (
-            "project: shop\nkeys:\n  - { name: web, environment: development }\n  - { name: web, environment: development }\n".into(),
-            "shop.yaml:3",
-            "already",
-        ),
-        ("project: shop\nlists:\n  - { name: l, kind: colour }".into(), "shop.yaml:3", "colour"),
-        ("project: shop\nlists:\n  - { name: l, kind: ip, entries: [nonsense] }".into(), "shop.yaml:3", "nonsense"),
-        (
-            "project: shop\nlists:\n  - name: l\n    kind: user\n    entries: [ada, { value: ada, note: x }]".into(),
-            "shop.yaml:5",
-            "twice",
-        ),
-        (
-            "project: shop\nlists:\n  - name: l\n    kind: user\n    entries: [{ value: ada, expires_at: soon }]".into(),
-            "shop.yaml:5",
-            "2027-01-01T00:00:00Z",
-        ),
-        (policy("is_new_devise", "deny"), "shop.yaml", "is_new_device"),
-        (policy("device_count > \"x\"", "deny"), "shop.yaml", "number"),
-        (policy("user_external_id in_list \"nobody\"", "deny"), "shop.yaml:3", "nobody"),
-        (policy("is_new_device and", "deny"), "shop.yaml", ""),
-        (policy("is_new_device", "forgive"), "shop.yaml:6:11", "`allow`"),
-        (
-            policy("is_new_device", "{ verdict: challenge, challenge_config: fax, type: account_takeover }"),
-            "shop.yaml:3",
-            "fax",
-        ),
-        (
-            "project: shop\nchallenge_configs:\n  - { name: email, channels: [email], success_url: 'http://shop.example/' }".into(),
-            "shop.yaml:3",
-            "https",
-        ),
-        (
-            "project: shop\nchallenge_configs:\n  - { name: email, channels: [], success_url: 'https://shop.example/' }".into(),
-            "shop.yaml:3",
-            "channel",
-        ),
-    ];
-    assert!(rows.len() > 25);
-    let operator = Operator::new();
-    operator.apply(SHOP, &[]);
-    for (text, place, words) in rows {
-        let told = operator.refused(&text, &[]);
-        assert!(told.contains(place) && told.contains(words), "`{place}` and `{words}` in {told}\nfor {text}");
-        assert!(!told.contains("error: line"), "the place is told once: {told}");
-        assert!(!told.contains('\u{1b}'), "a file must not steer the terminal: {told:?}");
-    }
-    assert!(operator.apply(SHOP, &[]).contains("nothing to change"));
-}
-
-#[test]
 fn a_list_keeps_its_kind() {
     let operator = Operator::new();
     operator.apply(SHOP, &[]);
     let told = operator.refused("project: shop\nlists:\n  - { name: vip, kind: country }\n", &[]);
-    assert!(told.contains("another kind"), "{told}");
+    assert!(told.contains("shop.yaml:3:24: list `vip`: its entries are of another kind"), "{told}");
 }
 
 #[test]
@@ -301,8 +246,8 @@ fn settings_stand_in_one_file() {
 
 #[test]
 fn twenty_who_apply_at_once_all_have_their_say() {
+    // Whoever is first makes the database, and the project.
     let operator = Operator::new();
-    operator.apply(SHOP, &[]);
     thread::scope(|scope| {
         for n in 0..20 {
             let operator = &operator;
@@ -320,21 +265,67 @@ fn twenty_who_apply_at_once_all_have_their_say() {
 }
 
 #[test]
-fn keys_are_made_once_for_a_name_and_only_where_they_can_work() {
+fn a_status_tells_a_wrong_file_from_an_accident() {
+    let operator = Operator::new();
+    let status = |arguments: &[&str]| operator.run(arguments).status.code();
+    let (good, bad) = (operator.write("good.yaml", SHOP), operator.write("bad.yaml", "projects: x"));
+    assert_eq!(status(&["apply", &good]), Some(0));
+    assert_eq!(status(&["apply", &bad]), Some(2));
+    assert_eq!(status(&["apply", &bad, "--dry-run"]), Some(2));
+    assert_eq!(status(&["apply"]), Some(2));
+    let settings = operator.write("settings.toml", "lisen = 5\n");
+    assert_eq!(status(&["apply", &good, "--config", &settings]), Some(2));
+    assert_eq!(status(&["check-config", "--config", &settings]), Some(2));
+    assert_eq!(status(&["check-config"]), Some(0));
+    std::fs::write(operator.data().join("countersign.db"), "no database").unwrap();
+    assert_eq!(status(&["apply", &good]), Some(1));
+}
+
+#[test]
+fn files_without_a_project_are_of_the_one_that_is_named() {
+    let operator = Operator::new();
+    let anybodys = SHOP.replace("project: shop\n", "");
+    assert!(operator.refused(&anybodys, &[]).contains("--project"));
+    assert!(operator.apply(&anybodys, &["--project", "shop"]).starts_with("project shop\n"));
+    assert!(operator.apply(&anybodys, &["--project", "other-shop"]).starts_with("project other-shop\n"));
+    assert!(operator.apply(SHOP, &["--project", "shop"]).contains("nothing to change"));
+    assert!(operator.refused(SHOP, &["--project", "other-shop"]).contains("one project at a time"));
+}
+
+#[test]
+fn changed_entries_are_told_apart_from_new_ones() {
     let operator = Operator::new();
     operator.apply(SHOP, &[]);
-    let create = |environment: &str, more: &[&str]| {
-        let base = ["keys", "create", "--project", "shop", "--name", "app", "--environment", environment];
-        operator.run(&[&base, more].concat())
-    };
-    let refused = |output: &Output, words: &str| {
-        assert!(!output.status.success() && texts(output).1.contains(words), "{}", texts(output).1);
-    };
-    refused(&create("production", &[]), "origins");
-    refused(&create("production", &["--origin", "http://127.0.0.1:3000"]), "this machine");
-    let made = create("production", &["--origin", "https://shop.example"]);
-    assert!(texts(&made).0.contains("sk_live_"), "{}", texts(&made).1);
-    refused(&create("production", &["--origin", "https://shop.example"]), "already");
-    let nowhere = ["keys", "create", "--project", "nowhere", "--name", "app", "--environment", "development"];
-    refused(&operator.run(&nowhere), "nowhere");
+    let changed = SHOP.replace("note: founder", "note: founder of it all").replace("[ada,", "[ada, joan,");
+    let said = operator.apply(&changed, &[]);
+    assert!(said.contains("+ 1 entry of list \"vip\"") && said.contains("~ 1 entry of list \"vip\""), "{said}");
+    assert!(said.contains("unchanged: 5"), "{said}");
+}
+
+#[test]
+fn what_stood_on_a_pruned_list_goes_with_it() {
+    let operator = Operator::new();
+    operator.apply(SHOP, &[]);
+    let said = operator.apply("project: shop\n", &["--prune"]);
+    assert!(said.contains("- 2 entries of list \"vip\""), "{said}");
+}
+
+#[test]
+fn names_do_not_steer_the_terminal() {
+    let operator = Operator::new();
+    let said = operator.apply(&SHOP.replace("name: doubt", "name: \"doubt\\e[2J\\u202e\""), &[]);
+    assert!(said.contains("doubt\\u{1b}[2J\\u{202e}"), "{said:?}");
+    assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+}
+
+#[test]
+fn a_large_list_is_applied_and_compared_in_seconds() {
+    let operator = Operator::new();
+    let entries = (0..50_000).map(|n| format!("      - user{n}")).collect::<Vec<_>>().join("\n");
+    let text = format!("project: shop\nlists:\n  - name: many\n    kind: user\n    entries:\n{entries}\n");
+    let began = std::time::Instant::now();
+    assert!(operator.apply(&text, &[]).contains("+ 50000 entries"));
+    assert!(operator.apply(&text, &[]).contains("nothing to change"));
+    // Compared one with one, 50,000 entries would take minutes.
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }

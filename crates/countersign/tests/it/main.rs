@@ -8,4 +8,5 @@ mod demo;
 mod generated;
 mod moving;
 mod nodes;
+mod keys;
 mod tidy;
