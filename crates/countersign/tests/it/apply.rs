@@ -138,6 +138,13 @@ fn a_dry_run_says_what_would_change_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_file_that_is_wrong_leaves_no_database_behind() {
+    let operator = Operator::new();
+    operator.refused(&SHOP.replace("is_new_device", "is_newish"), &[]);
+    assert!(!operator.data().join("countersign.db").exists());
+}
+
+#[test]
 fn what_a_file_does_not_name_stays_unless_it_is_pruned() {
     let operator = Operator::new();
     operator.apply(SHOP, &[]);
