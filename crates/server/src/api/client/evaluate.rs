@@ -27,6 +27,7 @@ use crate::{
     api::{
         auth, body,
         client::allow_browsers,
+        field::{object, object_or_null},
         problem::{self, Problem, ProblemBody},
         signals::ClientSignals,
     },
@@ -80,7 +81,7 @@ pub struct Evaluation {
     #[serde(default)]
     groups: Vec<String>,
     /// The SDK's readings.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     signals: ClientSignals,
     /// From the last answer.
     #[serde(default)]
@@ -89,7 +90,7 @@ pub struct Evaluation {
     #[serde(default)]
     page_url: Option<String>,
     /// Pretends to come from elsewhere; with development keys only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_or_null")]
     simulate: Option<Simulate>,
     /// The client's address; with the secret only.
     #[serde(default)]
