@@ -4,12 +4,15 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Stdio,
     time::Duration,
 };
 
+use tokio::process::Command;
+
 use crate::{
     database::Lender,
-    error::BenchError,
+    error::{BenchError, excerpt},
     process::{Announcement, Memory, Program, Server, address_of, sibling},
     traffic::{Target, Traffic},
 };
@@ -58,6 +61,7 @@ impl Subject {
     /// The product, on the database in its folder, which is made when it isn't there; or so many nodes of it on a
     /// PostgreSQL database.
     pub async fn product(product: Product<'_>, nodes: u16, action: &str) -> Result<Self, BenchError> {
+        lift_the_limit(product).await?;
         let mut servers = Vec::new();
         for number in 0..nodes {
             servers.push(Server::start(&program(product, number)?).await?);
@@ -130,6 +134,28 @@ pub async fn lend(lender: Option<&Lender>) -> Result<Option<String>, BenchError>
         Some(lender) => lender.lend().await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Lets one address ask for as many evaluations as it likes: the whole load comes from the loopback.
+async fn lift_the_limit(product: Product<'_>) -> Result<(), BenchError> {
+    let path = program(product, 0)?.path;
+    if !path.is_file() {
+        return Err(BenchError::NoProgram(path));
+    }
+    std::fs::create_dir_all(product.data)?;
+    let file = product.data.join("limits.yaml");
+    std::fs::write(&file, "project: demo\nsettings: { evaluations_per_minute: 0 }\n")?;
+    let mut apply = Command::new(&path);
+    apply.arg("apply").arg(&file).env("COUNTERSIGN_DATA_DIR", product.data);
+    if let Some(url) = product.database {
+        apply.env("COUNTERSIGN_DATABASE", url);
+    }
+    let done = apply.stdin(Stdio::null()).output().await?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let what = format!("could not lift the limit on evaluations; it said: {}", excerpt(&done.stderr));
+    Err(BenchError::Server { program: path.display().to_string(), what })
 }
 
 fn program(product: Product<'_>, node: u16) -> Result<Program, BenchError> {

@@ -46,6 +46,8 @@ pub struct Settings {
     pub device_unused_days: u32,
     /// Codes that the whole project may send in an hour: a fuse.
     pub sends_per_hour: u32,
+    /// Evaluations that browsers behind one network address may ask for in a minute: up to 100000; 0 for any number.
+    pub evaluations_per_minute: u32,
     /// Whether the browser is told the verdict.
     pub reveal_verdict: bool,
 }
@@ -57,6 +59,7 @@ impl Default for Settings {
             consume_window_minutes: 60,
             device_unused_days: 7,
             sends_per_hour: 2_000,
+            evaluations_per_minute: 120,
             reveal_verdict: false,
         }
     }
@@ -76,6 +79,11 @@ impl Settings {
             ),
             ((1..=365).contains(&self.device_unused_days), "device_unused_days", "write a number from 1 to 365"),
             ((1..=1_000_000).contains(&self.sends_per_hour), "sends_per_hour", "write a number from 1 to 1000000"),
+            (
+                self.evaluations_per_minute <= 100_000,
+                "evaluations_per_minute",
+                "write a number from 1 to 100000, or 0 for no limit",
+            ),
         ] {
             if !fine {
                 problems.push((field, help));

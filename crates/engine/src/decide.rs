@@ -134,6 +134,18 @@ fn lookup(project: &Project, field: &Field, list: &str, inputs: &Inputs<'_>) -> 
     }
 }
 
+/// Evaluations are counted over this many seconds.
+const RATE_SECONDS: u32 = 60;
+
+/// Whether a browser behind this address may be weighed now; else the seconds until it may. Whatever the action, for else
+/// made-up ones would get round it. The refused are not counted: who goes on asking gets in as often as who waits.
+pub fn admit(project: &Project, history: &History, now: Timestamp) -> Result<(), u32> {
+    match project.settings.evaluations_per_minute {
+        0 => Ok(()),
+        most => history.ip.wait(most, RATE_SECONDS, now).map_or(Ok(()), Err),
+    }
+}
+
 /// Decides.
 pub fn decide(
     project: &Project,

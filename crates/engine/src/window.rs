@@ -74,6 +74,23 @@ impl Activity {
         None
     }
 
+    /// Whole seconds from `now` until fewer than `most` events of any action lie in the `seconds` before; `None` when that
+    /// is so already. Exact where cells are a second wide: for windows of up to two minutes.
+    pub fn wait(&self, most: u32, seconds: u32, now: Timestamp) -> Option<u32> {
+        if self.count(None, seconds, now) < most {
+            return None;
+        }
+        let mut cells: Vec<Cell> = self.actions.iter().flat_map(|(_, cells)| cells).copied().collect();
+        cells.sort_unstable_by_key(|cell| core::cmp::Reverse(cell.second));
+        let mut seen = 0_u32;
+        let last = cells.into_iter().find(|cell| {
+            seen = seen.saturating_add(cell.count);
+            seen >= most
+        })?;
+        let free = Timestamp::from_millis(last.second.saturating_add(i64::from(seconds)).saturating_mul(1_000));
+        Some(u32::try_from(free.since(now).saturating_add(999) / 1_000).unwrap_or(u32::MAX).max(1))
+    }
+
     /// The bytes that the store keeps.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -214,6 +231,26 @@ mod tests {
             prop_assert!(counted >= brute(i64::from(window) - slack) && counted <= brute(i64::from(window) + slack),
                 "{counted} is not near {}", brute(i64::from(window)));
             prop_assert_eq!(Activity::from_bytes(&activity.to_bytes()), Some(activity));
+        }
+
+        #[test]
+        fn a_wait_is_as_long_as_it_must_be_and_no_longer(
+            events in proptest::collection::vec((0_u8..24, 0_i64..90_000), 1..60),
+            most in 1_u32..20,
+        ) {
+            let mut activity = Activity::default();
+            for (action, ms) in &events {
+                activity.record(&alloc::format!("a{action}"), at(0).plus(*ms));
+            }
+            let now = at(90);
+            let count = |seconds: u32| activity.count(None, 60, now.plus(i64::from(seconds) * 1_000));
+            match activity.wait(most, 60, now) {
+                None => prop_assert!(count(0) < most),
+                Some(wait) => {
+                    prop_assert!((1..=60).contains(&wait));
+                    prop_assert!(count(wait) < most && count(wait - 1) >= most, "{wait}");
+                }
+            }
         }
 
         #[test]

@@ -96,6 +96,7 @@ impl Progress {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_acknowledged_is_lost_by_twenty_kills() {
     let folder = tempfile::tempdir().unwrap();
+    Demo::without_limit(folder.path(), None);
     let mut seen = (0, 0, 0);
     for round in 0..20 {
         let http = client();

@@ -38,6 +38,16 @@ impl Demo {
         Self { child, base: text("base_url"), client_id: text("client_id"), secret: text("api_secret") }
     }
 
+    /// Lets one address ask as often as it likes, before there is a server: the load comes from this machine alone.
+    pub fn without_limit(data: &std::path::Path, database: Option<&str>) {
+        let file = data.join("limits.yaml");
+        std::fs::write(&file, "project: demo\nsettings: { evaluations_per_minute: 0 }\n").unwrap();
+        let mut apply = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        apply.arg("apply").arg(&file).env("COUNTERSIGN_DATA_DIR", data).stdout(Stdio::null());
+        apply.envs(database.map(|url| ("COUNTERSIGN_DATABASE", url)));
+        assert!(apply.status().unwrap().success());
+    }
+
     /// Sends it a signal, by its process id.
     pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status().unwrap();

@@ -92,6 +92,7 @@ async fn a_node_that_dies_and_one_that_stalls_lose_nothing_and_honour_nothing_tw
     let url = cluster.database().unwrap();
     let folder = tempfile::tempdir().unwrap();
     // The first makes the folder's key and the project; the others find both.
+    Demo::without_limit(folder.path(), Some(&url));
     let start = || Demo::start(folder.path(), Some(&url));
     let nodes: Nodes = Arc::new([start(), start(), start()].map(RwLock::new));
     for round in 0..ROUNDS {

@@ -30,19 +30,52 @@ fn refusal<T: DeserializeOwned>(body: &[u8]) -> Problem {
     };
     let pointer = pointer(error.path());
     let inner = error.into_inner();
-    let message = inner.to_string();
-    // serde_json ends its messages with the place in the text, which the pointer says better.
-    let message = message.split(" at line ").next().unwrap_or_default().to_owned();
     if !inner.is_data() {
         return Problem::new(&problem::INVALID_JSON);
     }
-    if message.starts_with("unknown field") {
-        return Problem::new(&problem::UNKNOWN_FIELD).pointer(pointer).detail(message);
+    let message = inner.to_string();
+    // serde_json ends its messages with the place in the text, which the pointer says better.
+    told(message.split(" at line ").next().unwrap_or_default(), pointer)
+}
+
+/// What serde says, in our words. Its own name Rust's types and repeat the value, which may be personal.
+fn told(message: &str, pointer: String) -> Problem {
+    if let Some(name) = between(message, "missing field `") {
+        let pointer = format!("{pointer}{}", token(name));
+        return Problem::new(&problem::MISSING_FIELD).pointer(pointer).detail(format!("`{name}` is missing"));
     }
-    if message.starts_with("missing field") {
-        return Problem::new(&problem::MISSING_FIELD).detail(message);
+    if message.starts_with("unknown field `") {
+        let known =
+            message.rsplit_once(", expected ").map_or("nothing", |(_, known)| known.trim_start_matches("one of "));
+        return Problem::new(&problem::UNKNOWN_FIELD).pointer(pointer).detail(format!("Known here: {known}"));
     }
-    Problem::new(&problem::INVALID_FIELD).pointer(pointer).detail(message)
+    let detail = if let Some(name) = between(message, "duplicate field `") {
+        format!("`{name}` stands there twice")
+    } else if message.starts_with("invalid ") {
+        format!("must be {}", words(message.rsplit_once(", expected ").map_or(message, |(_, wanted)| wanted)))
+    } else {
+        message.to_owned()
+    };
+    Problem::new(&problem::INVALID_FIELD).pointer(pointer).detail(detail)
+}
+
+/// What stands after `before`, up to the next backtick; our fields' names have none.
+fn between<'a>(message: &'a str, before: &str) -> Option<&'a str> {
+    message.strip_prefix(before)?.split('`').next()
+}
+
+/// What serde expected, as somebody who writes JSON calls it.
+fn words(wanted: &str) -> &'static str {
+    match wanted {
+        "a string" => "text",
+        "a boolean" => "true or false",
+        "u32" => "a whole number from 0 to 4294967295",
+        "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "IP address" | "invalid IP address syntax" => "an IP address",
+        _ => "what the API reference describes",
+    }
 }
 
 /// RFC 6901.
@@ -51,9 +84,13 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     path.iter()
         .map(|segment| match segment {
             Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Map { key } => token(key),
             Segment::Enum { variant } => format!("/{variant}"),
             Segment::Unknown => String::new(),
         })
         .collect()
+}
+
+fn token(key: &str) -> String {
+    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
 }

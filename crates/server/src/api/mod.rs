@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod body;
 pub mod client;
+pub mod field;
 pub mod problem;
 pub mod server;
 pub mod shape;

@@ -71,7 +71,7 @@ problems! {
     NOTHING_TO_VERIFY = "nothing_to_verify", UNPROCESSABLE_ENTITY, "There is no address to be called verified",
         "Send `email` (or `phone`) in the same call, or before.";
     TOO_MANY_REQUESTS = "too_many_requests", TOO_MANY_REQUESTS, "Too many requests",
-        "Wait for the seconds that `Retry-After` says.";
+        "Wait for the seconds that `Retry-After` says. Evaluations that a browser asks for are limited by network address: the project's setting `evaluations_per_minute`.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Something went wrong on our side",
         "Try again; if it goes on, tell the operator the request id.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "The server can't take this now",
@@ -86,6 +86,7 @@ pub struct Problem {
     pointer: Option<String>,
     fields: Vec<&'static str>,
     consumed_at: Option<String>,
+    retry_after: u32,
 }
 
 /// The body of a refusal: `application/problem+json` (RFC 9457).
@@ -119,7 +120,7 @@ pub struct ProblemBody {
 impl Problem {
     /// A refusal of that kind.
     pub const fn new(kind: &'static Kind) -> Self {
-        Self { kind, detail: None, pointer: None, fields: Vec::new(), consumed_at: None }
+        Self { kind, detail: None, pointer: None, fields: Vec::new(), consumed_at: None, retry_after: 1 }
     }
 
     /// Says what happened in this case.
@@ -147,6 +148,13 @@ impl Problem {
     #[must_use]
     pub fn consumed_at(mut self, at: String) -> Self {
         self.consumed_at = Some(at);
+        self
+    }
+
+    /// Says how many seconds to wait, where waiting helps.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = seconds;
         self
     }
 
@@ -195,7 +203,7 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if matches!(kind.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, self.retry_after.into());
         }
         response
     }

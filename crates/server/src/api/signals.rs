@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::field::{object_or_null, objects_or_null};
+
 /// Readings of the browser.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -16,6 +18,7 @@ pub struct ClientSignals {
     #[serde(deserialize_with = "short")]
     pub platform: Option<String>,
     /// Client hints' brands.
+    #[serde(deserialize_with = "objects_or_null")]
     pub brands: Option<Vec<Brand>>,
     /// Client hints' `mobile`.
     pub mobile: Option<bool>,
@@ -26,6 +29,7 @@ pub struct ClientSignals {
     #[serde(deserialize_with = "short")]
     pub time_zone: Option<String>,
     /// The screen.
+    #[serde(deserialize_with = "object_or_null")]
     pub screen: Option<Screen>,
     /// Logical processors.
     pub cpu: Option<u32>,
@@ -37,14 +41,19 @@ pub struct ClientSignals {
     #[serde(deserialize_with = "short")]
     pub gpu: Option<String>,
     /// Hashes of renderings.
+    #[serde(deserialize_with = "object_or_null")]
     pub hashes: Option<Hashes>,
     /// What storage there is.
+    #[serde(deserialize_with = "object_or_null")]
     pub storage: Option<Storage>,
     /// Permissions, by name.
+    #[serde(deserialize_with = "object_or_null")]
     pub permissions: Option<Permissions>,
     /// Traces of automation.
+    #[serde(deserialize_with = "object_or_null")]
     pub automation: Option<Automation>,
     /// How the page was operated.
+    #[serde(deserialize_with = "object_or_null")]
     pub input: Option<Input>,
 }
 
@@ -55,7 +64,11 @@ pub struct Short(pub String);
 impl<'de> Deserialize<'de> for Short {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.len() <= 256 { Ok(Self(text)) } else { Err(serde::de::Error::custom("a text of at most 256 bytes")) }
+        if text.len() <= 256 {
+            Ok(Self(text))
+        } else {
+            Err(serde::de::Error::custom("must be text of at most 256 bytes"))
+        }
     }
 }
 
@@ -66,7 +79,7 @@ fn short<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Str
 fn shorts<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     let texts = Option::<Vec<Short>>::deserialize(deserializer)?;
     if texts.as_ref().is_some_and(|texts| texts.len() > 32) {
-        return Err(serde::de::Error::custom("at most 32 entries"));
+        return Err(serde::de::Error::custom("must have at most 32 entries"));
     }
     Ok(texts.map(|texts| texts.into_iter().map(|short| short.0).collect()))
 }

@@ -14,6 +14,7 @@
 mod app;
 mod data;
 mod delivery;
+mod fields;
 mod http;
 mod openapi;
 mod pages;

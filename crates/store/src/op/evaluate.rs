@@ -35,6 +35,15 @@ pub struct Evaluate {
     pub signals: Signals,
     /// Now, and the ids that may be used.
     pub moment: Moment,
+    /// Whether the site's own server asks: it is not limited.
+    pub by_server: bool,
+}
+
+/// Refused, and nothing was written: behind this network address too many were evaluated lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany {
+    /// Seconds until there is room.
+    pub retry_after: u32,
 }
 
 /// What the caller needs of it.
@@ -47,7 +56,7 @@ pub struct Evaluated {
 }
 
 impl Operation for Evaluate {
-    type Out = Evaluated;
+    type Out = Result<Evaluated, TooMany>;
 
     const SHARES: bool = true;
 
@@ -68,13 +77,16 @@ impl Operation for Evaluate {
         }
     }
 
-    async fn run<T: Tx>(&self, tx: &T) -> Result<Evaluated, StoreError> {
+    async fn run<T: Tx>(&self, tx: &T) -> Result<Self::Out, StoreError> {
         let by = UserRef::of(&self.signals);
         let (history, older) = self.remember(tx, by.as_ref()).await?;
+        if let (false, Err(retry_after)) = (self.by_server, decide::admit(&self.project, &history, self.moment.now)) {
+            return Ok(Err(TooMany { retry_after }));
+        }
         let decision = decide::decide(&self.project, self.environment, &self.signals, history, &self.moment);
         self.override_older(tx, by.as_ref(), older, &decision).await?;
         self.write(tx, by.as_ref(), &decision)?;
-        Ok(Evaluated { evaluation: decision.evaluation, browser: decision.browser })
+        Ok(Ok(Evaluated { evaluation: decision.evaluation, browser: decision.browser }))
     }
 }
 

@@ -22,7 +22,7 @@ pub use config::{
 };
 pub use consume::{Consume, ConsumeOutcome};
 pub use device::DetachBrowser;
-pub use evaluate::{Evaluate, Evaluated, Moment};
+pub use evaluate::{Evaluate, Evaluated, Moment, TooMany};
 pub use evaluation::{EvaluationById, Feedback, Found};
 pub use list::{Entry, ListChange, ReadListEntries};
 pub use message::{ClaimMessages, DueMessage, FinishMessage, MessageOutcome, NewMessage};

@@ -12,4 +12,5 @@ mod opening;
 mod postgres;
 mod processes;
 mod product;
+mod rate;
 mod sqlite;

@@ -49,8 +49,9 @@ async fn make(node: &Store, project: &Arc<Project>, n: u64) -> EvaluationId {
         environment: countersign_engine::environment::Environment::Development,
         signals: signals("login", &user, n % 101),
         moment: moment(n),
+        by_server: true,
     };
-    until_answered(async || node.run(op()).await).await.evaluation.id
+    until_answered(async || node.run(op()).await).await.unwrap().evaluation.id
 }
 
 /// Whether this client is the one who claimed it.
@@ -234,10 +235,11 @@ async fn a_first_visit_that_races_with_itself_makes_one_user() {
                 environment: countersign_engine::environment::Environment::Development,
                 signals: signals("login", &format!("new{round}"), n),
                 moment: moment(round * 100 + n),
+                by_server: true,
             };
             nodes[usize::try_from(n % 3).unwrap()].run(op)
         };
-        let done: Vec<_> = join_all((0..9).map(visit)).await.into_iter().map(Result::unwrap).collect();
+        let done: Vec<_> = join_all((0..9).map(visit)).await.into_iter().map(|done| done.unwrap().unwrap()).collect();
         let users: BTreeSet<_> = done.iter().map(|done| done.evaluation.user.as_ref().unwrap().id).collect();
         let first = done.iter().filter(|done| done.evaluation.checks["is_new_user"] == true).count();
         assert_eq!((users.len(), first), (1, 1), "round {round}");
@@ -424,10 +426,12 @@ async fn a_server_that_isolates_otherwise_by_default_changes_nothing() {
                     environment: countersign_engine::environment::Environment::Development,
                     signals: signals("access", &format!("user{round}"), n),
                     moment: moment(round * 100 + n),
+                    by_server: true,
                 };
                 nodes.iter().cycle().nth(usize::try_from(n).unwrap()).unwrap().run(op)
             };
-            let done: Vec<_> = join_all((0..9).map(visit)).await.into_iter().map(Result::unwrap).collect();
+            let done: Vec<_> =
+                join_all((0..9).map(visit)).await.into_iter().map(|done| done.unwrap().unwrap()).collect();
             let let_in = done.iter().filter(|done| done.evaluation.verdict == Verdict::Allow).count();
             assert_eq!(let_in, 3, "{level}, round {round}");
         }

@@ -88,13 +88,18 @@ pub fn signals(action: &str, user: &str, browser: u64) -> Signals {
 }
 
 pub async fn evaluate(store: &Store, project: &Arc<Project>, signals: Signals, n: u64) -> Evaluated {
-    let op =
-        Evaluate { project: Arc::clone(project), environment: Environment::Development, signals, moment: moment(n) };
-    store.run(op).await.unwrap()
+    let op = Evaluate {
+        project: Arc::clone(project),
+        environment: Environment::Development,
+        signals,
+        moment: moment(n),
+        by_server: true,
+    };
+    store.run(op).await.unwrap().unwrap()
 }
 
 /// Runs a test on a new, empty database of every kind.
-async fn on_every_database<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
+pub async fn on_every_database<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("test.db"), SqliteOptions::default()).unwrap();
     test(store.clone()).await;
@@ -253,8 +258,9 @@ async fn what_is_too_old_goes_and_what_it_taught_stays() {
                 environment: Environment::Development,
                 signals: signals("login", "ada", 1),
                 moment,
+                by_server: true,
             };
-            store.run(op).await.unwrap().evaluation.id
+            store.run(op).await.unwrap().unwrap().evaluation.id
         };
         // The first comes before there is a partition for it, as after an upgrade.
         let oldest = evaluate(at(-9, 1)).await;
@@ -278,8 +284,10 @@ async fn what_is_too_old_goes_and_what_it_taught_stays() {
                 environment: Environment::Development,
                 signals: signals("login", "ada", 1),
                 moment: at(0, 4),
+                by_server: true,
             })
             .await
+            .unwrap()
             .unwrap();
         assert_eq!(again.evaluation.checks.get("is_new_user").and_then(serde_json::Value::as_bool), Some(false));
     })

@@ -19,7 +19,7 @@ use countersign_engine::{
     text::{ActionName, Contact, Email, ExternalId, Metadata},
     time::Timestamp,
 };
-use countersign_store::op::Evaluate;
+use countersign_store::op::{Evaluate, TooMany};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,6 +27,7 @@ use crate::{
     api::{
         auth, body,
         client::allow_browsers,
+        field::{object, object_or_null},
         problem::{self, Problem, ProblemBody},
         signals::ClientSignals,
     },
@@ -80,7 +81,7 @@ pub struct Evaluation {
     #[serde(default)]
     groups: Vec<String>,
     /// The SDK's readings.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     signals: ClientSignals,
     /// From the last answer.
     #[serde(default)]
@@ -89,7 +90,7 @@ pub struct Evaluation {
     #[serde(default)]
     page_url: Option<String>,
     /// Pretends to come from elsewhere; with development keys only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_or_null")]
     simulate: Option<Simulate>,
     /// The client's address; with the secret only.
     #[serde(default)]
@@ -147,8 +148,9 @@ async fn evaluate(ctx: &Ctx, peer: IpAddr, headers: &HeaderMap, bytes: &Bytes) -
     let (browser, browser_known) = browser(ctx, &key, &request, by_server, moment.now);
     let client = address::client(peer, headers, &ctx.config.trusted_proxies);
     let signals = measure(ctx, &key, request, headers, Caller { by_server, client, browser, browser_known });
-    let operation = Evaluate { project: key.project.clone(), environment: key.environment(), signals, moment };
-    let done = ctx.store.run(operation).await?;
+    let operation =
+        Evaluate { project: key.project.clone(), environment: key.environment(), signals, moment, by_server };
+    let done = ctx.store.run(operation).await?.map_err(too_many)?;
     let verdict = done.evaluation.verdict.as_str();
     let action = match done.evaluation.action.as_str() {
         known @ ("login" | "signup" | "access") => known.to_owned(),
@@ -161,6 +163,12 @@ async fn evaluate(ctx: &Ctx, peer: IpAddr, headers: &HeaderMap, bytes: &Bytes) -
         device_token: done.browser.map(|browser| ctx.key.device_token(key.project.id, browser, moment.now.millis())),
         verdict: (by_server || key.project.settings.reveal_verdict).then_some(verdict),
     })
+}
+
+fn too_many(refused: TooMany) -> Problem {
+    Problem::new(&problem::TOO_MANY_REQUESTS)
+        .detail("From this network address as much was evaluated within a minute as the project allows")
+        .retry_after(refused.retry_after)
 }
 
 fn browser_key(ctx: &Ctx, request: &Evaluation, headers: &HeaderMap) -> Result<KeyOf, Problem> {

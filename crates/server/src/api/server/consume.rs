@@ -8,13 +8,15 @@ use axum::{
 use bytes::Bytes;
 use countersign_engine::{challenge::Status, consume::Expect as Wanted};
 use countersign_store::op::{Consume, ConsumeOutcome};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
     api::{
-        auth, body, parse_id,
+        auth, body,
+        field::{given, object_or_null},
+        parse_id,
         problem::{self, Problem, ProblemBody},
         shape::EvaluationShape,
     },
@@ -27,9 +29,11 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// What the caller expects; the body may be left out.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[schema(as = ConsumeRequest)]
 #[serde(deny_unknown_fields, default)]
 pub struct Request {
     /// Compared in the same step that claims: if anything differs, nothing is claimed.
+    #[serde(deserialize_with = "object_or_null")]
     expect: Option<Expect>,
 }
 
@@ -40,6 +44,7 @@ pub struct Expect {
     /// The action.
     action: Option<String>,
     /// The user.
+    #[serde(deserialize_with = "object_or_null")]
     user: Option<ExpectUser>,
     /// The metadata, compared deeply.
     #[schema(value_type = Option<Object>)]
@@ -67,11 +72,6 @@ pub struct ExpectUser {
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     phone: Option<Option<String>>,
-}
-
-/// A field that is there, `null` included; one that isn't takes the default, `None`.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// Claims an evaluation. While its challenge can still be passed, answers 200 with `consumed: false` and claims nothing.
@@ -138,8 +138,7 @@ fn wanted(request: Request) -> Result<Wanted, Problem> {
     };
     let ExpectUser { id, email, phone } = user.unwrap_or_default();
     let status = |word: String| {
-        let help =
-            "one of created, presented, code_sent, verified, completed, failed, expired, skipped, overridden, or null";
+        let help = "must be one of created, presented, code_sent, verified, completed, failed, expired, skipped, overridden, or null";
         Status::parse(&word).ok_or(Problem::invalid("/expect/challenge_status", help))
     };
     let challenge_status = challenge_status.map(|wanted| wanted.map(status).transpose()).transpose()?;

@@ -19,6 +19,7 @@ use crate::{
 
 /// What it turned out to be.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = FeedbackRequest)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// `legitimate`, `fraud`, or a word of your own: 1 to 64 lower-case letters, digits and underscores.

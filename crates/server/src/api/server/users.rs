@@ -11,12 +11,13 @@ use countersign_engine::{
     text::{Email, ExternalId, Metadata, Phone},
 };
 use countersign_store::op::{UpdateUser, Updated, UserDevices, UserSelector, UserUpdate};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     api::{
         auth, body,
+        field::{given, object},
         problem::{self, Problem, ProblemBody},
         shape::DeviceShape,
     },
@@ -71,7 +72,7 @@ pub struct Update {
 
 /// One group or several.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be an id, an object with an `id`, or a list of these")]
 pub enum Groups {
     /// Several.
     Many(Vec<Group>),
@@ -81,26 +82,27 @@ pub enum Groups {
 
 /// A group: an id, or an object with one.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be an id or an object with an `id`")]
 pub enum Group {
     /// Its id.
     Id(String),
     /// Its id and more about it, which is not kept.
-    Object {
-        /// Its id.
-        id: String,
-        /// Its name.
-        #[serde(default)]
-        name: Option<String>,
-        /// Its metadata.
-        #[serde(default)]
-        #[schema(value_type = Option<Object>)]
-        metadata: Option<serde_json::Value>,
-    },
+    #[serde(deserialize_with = "object")]
+    Object(GroupObject),
 }
 
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+/// A group's id and more about it, which is not kept.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+pub struct GroupObject {
+    /// Its id.
+    id: String,
+    /// Its name.
+    #[serde(default)]
+    name: Option<String>,
+    /// Its metadata.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<serde_json::Value>,
 }
 
 /// Changes a user; makes one that was never seen.
@@ -161,7 +163,7 @@ fn group_ids(groups: Groups) -> Result<Vec<String>, Problem> {
     let mut ids: Vec<String> = groups
         .into_iter()
         .map(|group| match group {
-            Group::Id(id) | Group::Object { id, .. } => id,
+            Group::Id(id) | Group::Object(GroupObject { id, .. }) => id,
         })
         .collect();
     ids.sort_unstable();

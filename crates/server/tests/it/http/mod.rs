@@ -6,4 +6,5 @@ mod devices;
 mod evaluate;
 mod places;
 mod feedback;
+mod rate;
 mod users;
