@@ -59,7 +59,7 @@ impl Default for Settings {
             consume_window_minutes: 60,
             device_unused_days: 7,
             sends_per_hour: 2_000,
-            evaluations_per_minute: 120,
+            evaluations_per_minute: 600,
             reveal_verdict: false,
         }
     }

@@ -60,13 +60,13 @@ async fn the_sites_own_server_is_not_limited() {
 async fn without_a_number_there_is_room_for_a_crowd_and_zero_means_any_number() {
     let app = TestApp::start().await;
     let browser = app.browser();
-    for _ in 0..120 {
+    for _ in 0..600 {
         ask(&app, &browser, "post").await.expect(201);
     }
     wait(&ask(&app, &browser, "post").await);
     let app = with_limit(0).await;
     let browser = app.browser();
-    for _ in 0..130 {
+    for _ in 0..610 {
         ask(&app, &browser, "post").await.expect(201);
     }
 }
