@@ -8,7 +8,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
     net::{TcpListener, TcpStream},
-    os::unix::process::CommandExt,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
@@ -197,6 +197,21 @@ impl Cluster {
             ask.status().is_ok_and(|status| status.success())
         };
         self.wait_until("it did not start", ready)
+    }
+
+    /// Offers TLS from now on, with a certificate and its key, both PEM files.
+    pub fn offer_tls(&self, certificate: &Path, key: &Path) -> io::Result<()> {
+        for (from, name) in [(certificate, "server.crt"), (key, "server.key")] {
+            let to = self.data().join(name);
+            fs::copy(from, &to)?;
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o600))?;
+            if let Some((user, group)) = self.user {
+                std::os::unix::fs::chown(&to, Some(user), Some(group))?;
+            }
+        }
+        self.configure("ssl = on\n")?;
+        self.sql("postgres", "SELECT pg_reload_conf()")?;
+        self.wait_until("it did not offer TLS", || self.sql("postgres", "SHOW ssl").is_ok_and(|ssl| ssl == "on"))
     }
 
     /// Makes a replica the one that takes writes.

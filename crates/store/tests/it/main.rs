@@ -14,3 +14,4 @@ mod processes;
 mod product;
 mod rate;
 mod sqlite;
+mod tls;
