@@ -339,6 +339,10 @@ pub trait Tx: Sync {
     /// Writes by the end of the transaction; a failure fails the operation.
     fn write(&self, sql: &'static Sql, params: &[Value<'_>]);
 
+    /// Writes a row that is there, by the end of the transaction: the guarded update of whoever has read that its guard
+    /// holds. If it holds no longer, nothing of the transaction is done, and the operation is run again.
+    fn write_guarded(&self, sql: &'static Sql, params: &[Value<'_>]);
+
     /// Reads a row of state for which the operation asked ([`Keys::share`]); `None` when there is none yet.
     fn read_state(
         &self,

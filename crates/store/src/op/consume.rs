@@ -6,6 +6,7 @@ use countersign_engine::{
     id::{EvaluationId, ProjectId},
     time::{DAY, Timestamp},
 };
+use futures_util::try_join;
 use serde_json::Value;
 
 use crate::{
@@ -65,13 +66,11 @@ impl Operation for Consume {
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<ConsumeOutcome, StoreError> {
         let project = self.project.to_bytes();
-        let Some(mut stored) = row::evaluation::read(tx, &project, self.id).await? else {
-            return Ok(ConsumeOutcome::NotFound);
-        };
-        let challenge = match stored.evaluation.challenge_id {
-            Some(id) => row::challenge::read(tx, &project, id, self.now).await?,
-            None => None,
-        };
+        let (stored, challenge) = try_join!(
+            row::evaluation::read(tx, &project, self.id),
+            row::challenge::of_evaluation(tx, &project, self.id, self.now),
+        )?;
+        let Some(mut stored) = stored else { return Ok(ConsumeOutcome::NotFound) };
         // A repeat of the call that claimed it is judged as that call was: as if it were not claimed yet.
         let repeated = self.repeats(&stored);
         let first_claimed = stored.consumed_at;
@@ -84,10 +83,8 @@ impl Operation for Consume {
             consume::Consume::Pending => Ok(ConsumeOutcome::Pending(Box::new((stored, challenge)))),
             consume::Consume::Claim if repeated => Ok(ConsumeOutcome::Claimed(Box::new((stored, challenge)))),
             consume::Consume::Claim => {
-                if !row::evaluation::claim(tx, &project, self.id, self.key.as_ref(), self.now).await? {
-                    // Somebody else's claim came between the read and ours.
-                    return Ok(ConsumeOutcome::AlreadyConsumed(self.now));
-                }
+                // Nobody else's claim can come between: the key is ours. If one did, its guard would undo this.
+                row::evaluation::claim(tx, &project, self.id, self.key.as_ref(), self.now);
                 stored.consumed_at = Some(self.now);
                 stored.updated_at = self.now;
                 Ok(ConsumeOutcome::Claimed(Box::new((stored, challenge))))

@@ -7,6 +7,8 @@ use countersign_engine::{
     time::Timestamp,
 };
 
+use futures_util::try_join;
+
 use crate::{
     Keys, Operation, StoreError, Tx,
     row::{self, evaluation::StoredEvaluation},
@@ -34,12 +36,11 @@ impl Operation for EvaluationById {
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<Self::Out, StoreError> {
         let project = self.project.to_bytes();
-        let Some(stored) = row::evaluation::read(tx, &project, self.id).await? else { return Ok(None) };
-        let challenge = match stored.evaluation.challenge_id {
-            Some(id) => row::challenge::read(tx, &project, id, self.now).await?,
-            None => None,
-        };
-        Ok(Some((stored, challenge)))
+        let (stored, challenge) = try_join!(
+            row::evaluation::read(tx, &project, self.id),
+            row::challenge::of_evaluation(tx, &project, self.id, self.now),
+        )?;
+        Ok(stored.map(|stored| (stored, challenge)))
     }
 }
 

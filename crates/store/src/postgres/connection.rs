@@ -59,11 +59,13 @@ pub(super) struct Text {
     for_many: bool,
     /// Whether it is.
     many: bool,
+    /// Whether it fails when it doesn't change what it should.
+    guarded: bool,
 }
 
 impl Text {
     pub(super) const fn plain(sql: &'static Sql) -> Self {
-        Self { sql: sql.postgres(), locking: None, for_many: sql.is_for_many(), many: false }
+        Self { sql: sql.postgres(), locking: None, for_many: sql.is_for_many(), many: false, guarded: false }
     }
 
     /// The form that holds what it reads; an error where the statement has none.
@@ -72,8 +74,13 @@ impl Text {
         Ok(Self { locking: Some(sql.locking_clause().ok_or_else(missing)?), ..Self::plain(sql) })
     }
 
+    /// The form of an update that fails when its guard doesn't hold.
+    pub(super) const fn guarded(sql: &'static Sql) -> Self {
+        Self { guarded: true, ..Self::plain(sql) }
+    }
+
     pub(super) const fn own(sql: &'static str) -> Self {
-        Self { sql, locking: None, for_many: false, many: false }
+        Self { sql, locking: None, for_many: false, many: false, guarded: false }
     }
 
     /// The form that is sent once for many, where there is one.
@@ -91,13 +98,17 @@ impl Text {
     }
 
     fn whole(&self) -> String {
+        if self.guarded {
+            return merge::guarded(self.sql, false);
+        }
         self.locking.map_or_else(|| self.sql.to_owned(), |clause| format!("{} {clause}", self.sql))
     }
 
     /// What is sent once for many, given the types of one's parameters.
     fn whole_for_many(&self, types: &[Type]) -> Result<String, Fault> {
         let unfit = || Fault::Operation(StoreError::Failed(Faults("a statement can't be sent for many".to_owned())));
-        merge::for_many(self.sql, self.locking, types).ok_or_else(unfit)
+        let many = merge::for_many(self.sql, self.locking, types).ok_or_else(unfit)?;
+        Ok(if self.guarded { merge::guarded(&many, true) } else { many })
     }
 }
 

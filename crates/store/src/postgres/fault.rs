@@ -64,8 +64,8 @@ pub(super) struct WrongKind;
 fn of_refusal(refusal: &DbError) -> Fault {
     let code = refusal.code().code();
     match code {
-        // Serialization failure, deadlock, and a lock that took too long.
-        "40001" | "40P01" | "55P03" => Fault::Conflict,
+        // Serialization failure, deadlock, a lock that took too long, and a guard that holds no longer (a division by zero).
+        "40001" | "40P01" | "55P03" | "22012" => Fault::Conflict,
         // A prepared statement that is not there, or is there already.
         "26000" | "42P05" => Fault::Unprepared,
         // Cancelled.

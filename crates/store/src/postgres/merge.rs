@@ -47,6 +47,16 @@ pub(super) fn for_many(single: &str, locking: Option<&str>, types: &[Type]) -> O
     None
 }
 
+/// The text of `update` that fails, by dividing by nothing, unless it changes exactly the rows that it should: one, or as
+/// many as the arrays of its form for many are long.
+pub(super) fn guarded(update: &str, for_many: bool) -> String {
+    if for_many {
+        format!("WITH changed AS ({update}) SELECT 1 / (count(*) = cardinality($1))::int FROM changed")
+    } else {
+        format!("WITH changed AS ({update} RETURNING 1) SELECT 1 / (count(*) = 1)::int FROM changed")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

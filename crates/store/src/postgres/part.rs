@@ -99,6 +99,13 @@ impl Tx for Part<'_, '_> {
         }
     }
 
+    fn write_guarded(&self, sql: &'static Sql, params: &[Value<'_>]) {
+        if self.session.may_write(self.place).is_ok() {
+            let params = params.iter().map(|value| value.kept()).collect();
+            self.session.lock().queue.push(Queued::Statement(Text::guarded(sql), params));
+        }
+    }
+
     async fn read_state(&self, state: &'static StateRow, key: &StateKey<'_>) -> Result<Option<Row>, StoreError> {
         self.turn(key.number()).await?;
         let name = (state.read.postgres(), owned(key));

@@ -2,7 +2,7 @@
 
 use countersign_engine::{
     challenge::Challenge,
-    id::{BrowserId, ChallengeId, UserId},
+    id::{BrowserId, ChallengeId, EvaluationId, UserId},
     time::Timestamp,
 };
 
@@ -17,6 +17,11 @@ static SAVE: Sql = Sql::same(
 static READ: Sql = Sql::same("SELECT body FROM challenges WHERE project_id = $1 AND challenge_id = $2")
     .locking("FOR UPDATE")
     .for_many();
+static OF_EVALUATION: Sql = Sql::same(
+    "SELECT c.body FROM evaluations e JOIN challenges c ON c.project_id = e.project_id AND c.challenge_id = e.challenge_id \
+     WHERE e.project_id = $1 AND e.evaluation_id = $2",
+)
+.for_many();
 static OPEN: Sql = Sql::same(
     "SELECT c.body FROM open_challenges o JOIN challenges c ON c.project_id = o.project_id AND c.challenge_id = o.challenge_id \
      WHERE o.project_id = $1 AND o.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND kind = $2 AND ref = $3) \
@@ -30,7 +35,7 @@ static SAVE_OPEN: Sql = Sql::same(
 )
 .for_many();
 
-pub(crate) const ALL: &[&Sql] = &[&SAVE, &READ, &OPEN, &SAVE_OPEN];
+pub(crate) const ALL: &[&Sql] = &[&SAVE, &READ, &OF_EVALUATION, &OPEN, &SAVE_OPEN];
 
 /// Writes a challenge.
 pub(crate) fn save<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge) -> Result<(), StoreError> {
@@ -56,6 +61,16 @@ pub(crate) async fn read<T: Tx>(
     now: Timestamp,
 ) -> Result<Option<Challenge>, StoreError> {
     decode(&tx.read(&READ, &[project.into(), (&id.to_bytes()).into()]).await?, now)
+}
+
+/// The challenge that an evaluation led to, as it stands at `now`, to be looked at.
+pub(crate) async fn of_evaluation<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    id: EvaluationId,
+    now: Timestamp,
+) -> Result<Option<Challenge>, StoreError> {
+    decode(&tx.read(&OF_EVALUATION, &[project.into(), (&id.to_bytes()).into()]).await?, now)
 }
 
 /// The challenge with that id, as it stands at `now`, to be changed: nobody else does until the transaction ends.

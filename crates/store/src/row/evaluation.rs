@@ -75,17 +75,10 @@ pub(crate) async fn read<T: Tx>(
     rows.first().map(decode).transpose()
 }
 
-/// Claims it; whether this call was the one that did.
-pub(crate) async fn claim<T: Tx>(
-    tx: &T,
-    project: &[u8; 16],
-    id: EvaluationId,
-    key: Option<&[u8; 32]>,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
+/// Claims one that was read as not claimed yet.
+pub(crate) fn claim<T: Tx>(tx: &T, project: &[u8; 16], id: EvaluationId, key: Option<&[u8; 32]>, now: Timestamp) {
     let key = key.map_or(Value::Null, |key| Value::Bytes(key));
-    let changed = tx.claim(&CLAIM, &[now.millis().into(), key, project.into(), (&id.to_bytes()).into()]).await?;
-    Ok(changed == 1)
+    tx.write_guarded(&CLAIM, &[now.millis().into(), key, project.into(), (&id.to_bytes()).into()]);
 }
 
 /// Says what it turned out to be.

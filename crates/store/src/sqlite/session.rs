@@ -169,6 +169,14 @@ impl Tx for Session {
         let _ = self.execute(sql, params);
     }
 
+    fn write_guarded(&self, sql: &'static Sql, params: &[Value<'_>]) {
+        // There is one writer: what it has read still holds.
+        let what = || StoreError::Failed(Faults("a guard held when it was read, and holds no longer".to_owned()));
+        if matches!(self.execute(sql, params), Ok(0)) {
+            self.lock().failed.get_or_insert_with(what);
+        }
+    }
+
     async fn read_state(&self, state: &'static StateRow, key: &StateKey<'_>) -> Result<Option<Row>, StoreError> {
         Ok(self.query(&state.read, &key.params())?.pop())
     }

@@ -117,6 +117,22 @@ impl Operation for Claim {
     }
 }
 
+/// Claims an entry that was read as nobody's; answers whether it is theirs now.
+pub struct ClaimIfFree(pub i64, pub String);
+
+impl Operation for ClaimIfFree {
+    type Out = bool;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<bool, StoreError> {
+        let rows = tx.read(&OWNER, &[self.0.into()]).await?;
+        if rows.first().is_none_or(|row| row.opt_text(0).is_ok_and(|owner| owner.is_some())) {
+            return Ok(false);
+        }
+        tx.write_guarded(&OWN, &[self.1.as_str().into(), self.0.into()]);
+        Ok(true)
+    }
+}
+
 /// Who claimed an entry.
 pub struct Owner(pub i64);
 

@@ -18,7 +18,7 @@ use countersign_store::{
 use futures_util::{StreamExt, future::join_all, stream};
 
 use crate::{
-    operation::{Contents, Hold, POSTGRES_SCHEMA, Put},
+    operation::{ClaimIfFree, Contents, Hold, Owner, POSTGRES_SCHEMA, Put},
     product::{CAP, NOW, RATE, evaluate, moment, of_a_crowd, project, signals},
 };
 
@@ -582,6 +582,25 @@ async fn evaluations_lie_by_the_week_and_leave_by_the_week() {
     assert_eq!(nodes[1].tend(NOW, Some(NOW)).await.unwrap(), 0);
     assert_eq!(nodes[1].tend(NOW, Some(NOW.plus(WEEK))).await.unwrap(), 1);
     assert_eq!((count("evaluations").as_str(), count(partitions).as_str()), ("0", "5"));
+    for node in nodes {
+        node.close().await;
+    }
+}
+
+/// Without a key, so that all of them read that it is free: only the guard of the update stands between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guard_that_holds_no_longer_undoes_what_was_read_before() {
+    let url = Cluster::shared().unwrap().database().unwrap();
+    let open = async || Store::connect_with(&url, PostgresOptions::default(), POSTGRES_SCHEMA).await.unwrap();
+    let nodes = [open().await, open().await, open().await];
+    for id in 0..20 {
+        nodes[0].run(Put(id)).await.unwrap();
+        let claims = (0..30).map(|who| nodes[who % 3].run(ClaimIfFree(id, who.to_string())));
+        let won: Vec<bool> = join_all(claims).await.into_iter().map(Result::unwrap).collect();
+        let winners: Vec<_> = (0..30).filter(|who| won[*who]).collect();
+        assert_eq!(winners.len(), 1);
+        assert_eq!(nodes[1].read(Owner(id)).await.unwrap(), Some(winners[0].to_string()));
+    }
     for node in nodes {
         node.close().await;
     }
