@@ -590,7 +590,8 @@ async fn evaluations_lie_by_the_week_and_leave_by_the_week() {
 /// Without a key, so that all of them read that it is free: only the guard of the update stands between them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guard_that_holds_no_longer_undoes_what_was_read_before() {
-    let url = Cluster::shared().unwrap().database().unwrap();
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
     let open = async || Store::connect_with(&url, PostgresOptions::default(), POSTGRES_SCHEMA).await.unwrap();
     let nodes = [open().await, open().await, open().await];
     for id in 0..20 {
