@@ -41,7 +41,8 @@ export class Demo {
     const demo = new Demo();
     demo.#data = mkdtempSync(join(tmpdir(), "countersign-e2e-"));
     const folder = ["--data", join(demo.#data, "data")];
-    const child = spawn(binary(), ["demo", "--port", "0", ...folder, "--json", ...(await databaseArguments())]);
+    // Its input ends when this process does, however that happens; then it ends, too.
+    const child = spawn(binary(), ["demo", "--port", "0", ...folder, "--json", "--until-stdin-closes", ...(await databaseArguments())]);
     demo.#child = child;
     child.stderr.setEncoding("utf8").on("data", (text) => (demo.#said += text));
     let first;
