@@ -312,7 +312,7 @@ async fn a_user_who_is_found_in_two_ways_at_once_is_counted_as_one() {
         let signals = |n: u64| {
             let by_id = signals("login", "ada", n);
             let by_email = Signals { user: None, email: Some(Contact::email("ada@shop.example")), ..by_id.clone() };
-            if n % 2 == 0 { by_id } else { by_email }
+            if n.is_multiple_of(2) { by_id } else { by_email }
         };
         let all = join_all((2..80).map(|n| evaluate(&store, &project, signals(n), n))).await;
         assert!(all.iter().all(|e| e.evaluation.user.as_ref().unwrap().external_id.as_deref() == Some("ada")));
