@@ -111,7 +111,8 @@ async fn start(program: &Program) -> Result<Server, BenchError> {
     let begun = Instant::now();
     let mut child = Command::new(&program.path)
         .args(&program.arguments)
-        .stdin(Stdio::null())
+        // Kept open by the child's handle: the product ends with this program, however that ends.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(fs::File::create(&program.log)?)
         .kill_on_drop(true)

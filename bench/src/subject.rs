@@ -160,7 +160,8 @@ async fn lift_the_limit(product: Product<'_>) -> Result<(), BenchError> {
 
 fn program(product: Product<'_>, node: u16) -> Result<Program, BenchError> {
     let Product { path, data, database } = product;
-    let mut arguments: Vec<String> = ["demo", "--port", "0", "--json", "--data"].map(str::to_owned).into();
+    let mut arguments: Vec<String> =
+        ["demo", "--port", "0", "--json", "--until-stdin-closes", "--data"].map(str::to_owned).into();
     arguments.push(data.display().to_string());
     arguments.extend(database.into_iter().flat_map(|url| ["--database".to_owned(), url.to_owned()]));
     Ok(Program {

@@ -193,6 +193,9 @@ pub struct DemoOptions {
     /// Print the addresses and keys as one line of JSON.
     #[arg(long)]
     pub json: bool,
+    /// End when standard input does: for programs that start a demo, so that it never outlives them.
+    #[arg(long)]
+    pub until_stdin_closes: bool,
 }
 
 impl ConfigSource {

@@ -6,7 +6,7 @@ use countersign_server::{
     context::{Clock, Rng},
     telemetry,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{ConfigSource, Failure};
@@ -36,6 +36,18 @@ pub fn log(config: &Config) -> Result<(), String> {
 /// Which lines are logged.
 pub fn filter(config: &Config) -> Result<EnvFilter, String> {
     EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {error}"))
+}
+
+/// Resolves when nobody can write to standard input any more: whoever held the other end is gone, however that came.
+pub async fn stdin_closed() {
+    let (closed, ended) = oneshot::channel();
+    // A thread of its own, which nobody joins: reading can't be called off, and must not hold the process back.
+    std::thread::spawn(move || {
+        // An error is an end, too.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _ = closed.send(());
+    });
+    let _ = ended.await;
 }
 
 /// Resolves when the process is asked to end: by Ctrl-C or a TERM signal.

@@ -5,7 +5,6 @@
 
 use alloc::{
     borrow::ToOwned,
-    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -24,6 +23,7 @@ use crate::{
     id::{BrowserId, ChallengeId, DeviceId, EvaluationId, ListId, UserId},
     list::{ListKind, candidates, canonical},
     policy::{Matched, Operand, PolicySet, Then},
+    retrace,
     signal::Signals,
     text::{Contact, Email, Metadata, Phone},
     time::Timestamp,
@@ -172,9 +172,9 @@ pub fn decide(
     evaluation.device = device.as_ref().map(|device| device.id);
     evaluation.device_confidence = recognised.map(|(_, confidence)| confidence);
     evaluation.checks = known(CHECKS.iter().map(|check| check.name.to_owned()).zip(&checks));
-    evaluation.facts = policy_only(set.operands(), &observed);
+    evaluation.user = evaluated_user(history.user.as_ref(), signals, moment);
+    evaluation.facts = retrace::beyond(set, facts.iter().copied(), &evaluation);
     let after = remember(history, signals, user_changed, moment);
-    evaluation.user = after.user.as_ref().map(|user| evaluated_user(user, signals));
     let subject = (after.user.as_ref().map(|user| user.id), browser);
     let challenge = ruling.challenge.map(|new| {
         Challenge::create(new, moment.challenge_id, moment.evaluation_id, subject, signals.page_url.clone(), moment.now)
@@ -435,29 +435,23 @@ fn known<'a>(facts: impl Iterator<Item = (String, &'a OwnedFact)>) -> Map<String
         .collect()
 }
 
-/// What the policies saw that no check and no other part of the record says: counts and list memberships.
-fn policy_only(operands: &[Operand], observed: &[Observed<'_>]) -> Map<String, Value> {
-    let wanted = operands.iter().zip(observed).filter_map(|(operand, seen)| match (operand, seen) {
-        (Operand::Member { field, list }, Observed::Owned(fact)) => Some((format!("{field} in_list {list}"), fact)),
-        (Operand::Field(field @ Field::EventCount(_)), Observed::Owned(fact)) => Some((field.to_string(), fact)),
-        _ => None,
-    });
-    known(wanted)
-}
-
 /// The user as the evaluation shows them. What the browser claimed is shown as claimed, so that the site's server sees
 /// at once when it is not what it expects.
-fn evaluated_user(user: &User, signals: &Signals) -> EvaluatedUser {
-    let email = signals.email.as_ref().map(Contact::written).or_else(|| user.email.as_ref().map(ToString::to_string));
-    let phone = signals.phone.as_ref().map(Contact::written).or_else(|| user.phone.as_ref().map(ToString::to_string));
-    let on_file = Some(&user.metadata).filter(|metadata| signals.metadata.is_none() && !metadata.is_empty());
-    EvaluatedUser {
-        id: user.id,
-        external_id: signals.user.as_ref().map(ToString::to_string),
-        email,
-        phone,
-        metadata: on_file.map(|metadata| Value::Object(metadata.as_map().clone())),
+fn evaluated_user(on_file: Option<&User>, signals: &Signals, moment: &Moment) -> Option<EvaluatedUser> {
+    if on_file.is_none() && !signals.names_a_user() {
+        return None;
     }
+    let email = || on_file.and_then(|user| user.email.as_ref()).map(ToString::to_string);
+    let phone = || on_file.and_then(|user| user.phone.as_ref()).map(ToString::to_string);
+    let metadata = on_file.map(|user| &user.metadata);
+    let metadata = metadata.filter(|metadata| signals.metadata.is_none() && !metadata.is_empty());
+    Some(EvaluatedUser {
+        id: on_file.map_or(moment.user_id, |user| user.id),
+        external_id: signals.user.as_ref().map(ToString::to_string),
+        email: signals.email.as_ref().map(Contact::written).or_else(email),
+        phone: signals.phone.as_ref().map(Contact::written).or_else(phone),
+        metadata: metadata.map(|metadata| Value::Object(metadata.as_map().clone())),
+    })
 }
 
 /// What is to be remembered from now on.

@@ -109,12 +109,12 @@ pub enum Effect {
     },
 }
 
-/// What one policy saw in an evaluation.
+/// A policy whose condition held.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Considered {
     /// The policy.
     pub policy: PolicyRef,
-    /// Whether its condition held.
+    /// Always true.
     pub matched: bool,
     /// Whether it only watches.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
@@ -144,11 +144,11 @@ pub struct Evaluation {
     /// The policy that gave the verdict; absent when none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyRef>,
-    /// The policies considered, in order.
+    /// The policies whose condition held, in the order in which they were asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub considered: Vec<Considered>,
-    /// The revision of the project's configuration that they are of: with it and `facts`, the whole trace can be made
-    /// again.
+    /// The revision of the project's configuration that they are of: with it and `facts`, the whole trace is made
+    /// again ([`crate::retrace`]).
     pub revision: i64,
     /// What the policies did beside the verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -178,7 +178,7 @@ pub struct Evaluation {
     pub metadata: Option<Value>,
     /// Every check that is known, by name.
     pub checks: Map<String, Value>,
-    /// What the policies saw beyond the checks, by field.
+    /// What the policies saw that nothing else here says, by field; null where what stands here was not known to them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub facts: Map<String, Value>,
     /// Sources that were missing.

@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod decide;
+pub mod retrace;
 pub mod config;
 pub mod policy;
 pub mod evaluation;

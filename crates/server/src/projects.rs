@@ -116,6 +116,26 @@ impl Projects {
         self.0.load().projects.get(&id).cloned()
     }
 
+    /// A project as it was in a revision, which may have been replaced since; `None` when it can't be had.
+    pub async fn at(
+        &self,
+        store: &Store,
+        project: &Arc<Project>,
+        revision: i64,
+    ) -> Result<Option<Arc<Project>>, StoreError> {
+        if project.revision == revision {
+            return Ok(Some(Arc::clone(project)));
+        }
+        let Some((row, documents)) = store.read(ReadDocuments { project: project.id, revision }).await? else {
+            return Ok(None);
+        };
+        let compiled = compile(&ProjectRow { revision, ..row }, &documents);
+        if let Err(error) = &compiled {
+            tracing::warn!(project = project.slug, revision, %error, "an old revision can't be compiled any more");
+        }
+        Ok(compiled.ok().map(Arc::new))
+    }
+
     /// Every project's id.
     pub fn ids(&self) -> Vec<ProjectId> {
         self.0.load().projects.keys().copied().collect()

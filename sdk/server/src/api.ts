@@ -26,9 +26,10 @@ export class CountersignAPI {
     this.#transport = new Transport(secret, options);
   }
 
-  /** Reads an evaluation, without claiming it. */
-  async getEvaluation(id: string): Promise<Evaluation> {
-    return (await this.#transport.send({ method: "GET", path: `/v3/evaluations/${segment(id)}` })) as Evaluation;
+  /** Reads an evaluation, without claiming it; with `trace`, also what every policy saw. */
+  async getEvaluation(id: string, { trace = false }: { trace?: boolean } = {}): Promise<Evaluation> {
+    const path = `/v3/evaluations/${segment(id)}${trace ? "?trace=true" : ""}`;
+    return (await this.#transport.send({ method: "GET", path })) as Evaluation;
   }
 
   /**

@@ -103,9 +103,31 @@ export interface Evaluation extends Timestamps {
   /** Sources that were missing. */
   degraded: string[];
   risks: Risk[];
+  /** Every policy that was asked, in order: only when it was asked for. */
+  trace?: PolicyTrace[];
   /** Whether it was claimed. */
   consumed: boolean;
   consumed_at?: string | null;
+}
+
+/** What came of a condition; `unknown` when something that it turns on is not known. */
+export type Truth = "holds" | "fails" | "unknown";
+
+/** What a condition saw, in the shape in which it was written. */
+export type ConditionTrace = { truth: Truth } & (
+  | { all: ConditionTrace[] }
+  | { any: ConditionTrace[] }
+  | { not: ConditionTrace }
+  | { field: string; op: string; value: unknown; saw: unknown }
+);
+
+/** What a policy that was asked saw. */
+export interface PolicyTrace {
+  id: string;
+  name: string;
+  /** Whether it only watches. */
+  shadow: boolean;
+  when: ConditionTrace;
 }
 
 /** The interactive proof that a policy asked for. */

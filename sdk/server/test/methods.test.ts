@@ -7,6 +7,13 @@ type Case = [name: string, call: (api: CountersignAPI) => Promise<unknown>, verb
 
 const cases: Case[] = [
   ["getEvaluation", (api) => api.getEvaluation("evl_1"), "GET", "/v3/evaluations/evl_1", undefined],
+  [
+    "getEvaluation with a trace",
+    (api) => api.getEvaluation("evl_1", { trace: true }),
+    "GET",
+    "/v3/evaluations/evl_1?trace=true",
+    undefined,
+  ],
   ["consumeEvaluation", (api) => api.consumeEvaluation("evl_1"), "POST", "/v3/evaluations/evl_1/consume", undefined],
   [
     "consumeEvaluation with an expectation",

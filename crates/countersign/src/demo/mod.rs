@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::{
     cli::DemoOptions,
-    serve::{log, stopped},
+    serve::{log, stdin_closed, stopped},
 };
 use inbox::Inbox;
 use shop::{Shop, ShopConfig};
@@ -69,10 +69,22 @@ pub async fn run(options: DemoOptions) -> Result<(), String> {
             "Countersign is ready.\n\n  shop    {shop_url}   start here\n  inbox   {inbox_url}   mail and SMS arrive here\n  server  {base_url}\n\nCtrl-C ends it."
         );
     }
-    let ended = server.serve(listeners.server, stopped()).await;
+    let ended = server.serve(listeners.server, told_to_end(options.until_stdin_closes)).await;
     shop.stop().await;
     inbox.shutdown().await;
     ended.map_err(|error| error.to_string())
+}
+
+/// Resolves when the demo is to end.
+async fn told_to_end(with_stdin: bool) {
+    if with_stdin {
+        tokio::select! {
+            () = stopped() => {}
+            () = stdin_closed() => {}
+        }
+    } else {
+        stopped().await;
+    }
 }
 
 /// Milliseconds since the epoch.

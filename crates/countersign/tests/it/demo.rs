@@ -24,9 +24,11 @@ impl Demo {
     /// Starts one on a folder, and on a PostgreSQL database if one is named.
     pub fn start(data: &std::path::Path, database: Option<&str>) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["demo", "--json", "--port", "0", "--data"])
+            .args(["demo", "--json", "--until-stdin-closes", "--port", "0", "--data"])
             .arg(data)
             .args(database.into_iter().flat_map(|url| ["--database", url]))
+            // Kept open by the child's handle: a test that is killed takes its demos with it.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -92,4 +94,22 @@ pub async fn get(http: &Client, demo: &Demo, path: &str) -> Value {
     let answer = http.get(format!("{}{path}", demo.base)).bearer_auth(&demo.secret).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK, "{path} is gone");
     answer.json().await.unwrap()
+}
+
+#[test]
+fn a_demo_ends_with_whoever_started_it_and_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = Demo::start(folder.path(), None);
+    assert!(demo.child.try_wait().unwrap().is_none(), "it lives while its input is open");
+    drop(demo.child.stdin.take());
+    let (ended, told) = std::sync::mpsc::channel();
+    let id = demo.child.id().to_string();
+    let status = std::thread::scope(|scope| {
+        scope.spawn(|| ended.send(demo.child.wait().unwrap()));
+        told.recv_timeout(std::time::Duration::from_secs(20)).inspect_err(|_| {
+            // So that nobody waits for it any longer.
+            Command::new("kill").args(["-KILL", &id]).status().unwrap();
+        })
+    });
+    assert!(status.expect("it ends when its input does").success());
 }

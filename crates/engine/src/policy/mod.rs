@@ -26,6 +26,7 @@ mod type_check;
 
 pub use compile::{Matched, Operand, Outcome, PolicySet};
 pub use document::{Mode, Policy, Then};
+pub(crate) use trace::shown;
 pub use trace::{ConditionTrace, PolicyTrace, TraceParts, Truth};
 pub use tree::{Comparison, Condition, Literal, MAX_COMPARISONS, MAX_CONTENT, MAX_DEPTH, Op, TreeError};
 pub use type_check::{Names, Problem, check};

@@ -145,7 +145,8 @@ fn trace(source: &Condition, program: &Program, at: usize, facts: &[Fact<'_>]) -
     ConditionTrace { truth: program.holds(at, facts).into(), parts }
 }
 
-fn shown(fact: Fact<'_>) -> Value {
+/// A value as a trace shows it; null when unknown.
+pub(crate) fn shown(fact: Fact<'_>) -> Value {
     match fact {
         Fact::Unknown => Value::Null,
         Fact::Bool(value) => value.into(),

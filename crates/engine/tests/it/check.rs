@@ -54,7 +54,7 @@ fn what_was_measured_is_not_printed() {
 }
 
 /// Nothing but the action is known.
-fn nothing() -> Signals {
+pub fn nothing() -> Signals {
     Signals {
         action: ActionName::parse("login").unwrap(),
         user: None,
@@ -79,12 +79,12 @@ fn named() -> Signals {
     Signals { user: Some(ExternalId::parse("ada").unwrap()), ..nothing() }
 }
 
-fn browser(number: u8) -> BrowserId {
+pub fn browser(number: u8) -> BrowserId {
     BrowserId::new(NOW, [number; 10])
 }
 
 /// Ada on browser 1, a computer, with everything measured.
-fn complete() -> Signals {
+pub fn complete() -> Signals {
     Signals {
         email: Some(Contact::email("ada@example.com")),
         ip: Some("192.0.2.1".parse().unwrap()),
@@ -97,7 +97,7 @@ fn complete() -> Signals {
     }
 }
 
-fn user(created_at: Timestamp) -> User {
+pub fn user(created_at: Timestamp) -> User {
     User {
         id: UserId::new(NOW, [1; 10]),
         external_id: None,
@@ -124,7 +124,7 @@ fn verified(on_file: Option<&str>, verified: Option<&str>) -> History {
     History { user: Some(user), ..History::default() }
 }
 
-fn device(number: u8, device_type: Option<DeviceType>, attached: bool) -> Device {
+pub fn device(number: u8, device_type: Option<DeviceType>, attached: bool) -> Device {
     let id = DeviceId::new(NOW, [number; 10]);
     Device { id, browser: browser(number), fingerprint: None, device_type, attached, activity: Activity::default() }
 }

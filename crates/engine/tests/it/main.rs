@@ -10,3 +10,4 @@ mod challenge;
 mod check;
 mod consume;
 mod policy;
+mod retrace;

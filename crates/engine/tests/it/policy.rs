@@ -1,6 +1,6 @@
 //! The policy language: what it reads, refuses, means and remembers.
 
-mod arbitrary;
+pub mod arbitrary;
 mod corpus;
 mod document;
 mod guide;
@@ -18,7 +18,7 @@ use countersign_engine::{
 };
 
 /// A policy of production that holds when `when` does.
-fn policy(when: Condition, then: Then) -> Policy {
+pub fn policy(when: Condition, then: Then) -> Policy {
     Policy {
         name: "A policy".into(),
         description: None,
@@ -32,11 +32,11 @@ fn policy(when: Condition, then: Then) -> Policy {
     }
 }
 
-fn tag(tag: &str) -> Then {
+pub fn tag(tag: &str) -> Then {
     Then::Tag { tag: tag.into() }
 }
 
-fn condition(text: &str) -> Condition {
+pub fn condition(text: &str) -> Condition {
     parse(text).unwrap_or_else(|error| panic!("{text}: {error}")).condition
 }
 

@@ -3,6 +3,7 @@
 use countersign_engine::{
     challenge::{Challenge, Delivery},
     evaluation::{Effect, EvaluatedUser, Evaluation},
+    policy::PolicyTrace,
     signal::{DeviceType, Network},
     time::Timestamp,
 };
@@ -59,8 +60,13 @@ pub struct EvaluationShape {
     /// Readings of the checks, with severities.
     #[schema(value_type = Vec<Object>)]
     risks: Vec<Value>,
-    /// Policies considered, in order.
+    /// Policies whose condition held, in the order in which they were asked.
     considered: Vec<ConsideredShape>,
+    /// With `?trace=true`: every policy that was asked, in order, with each part of its condition, what that saw (`saw`,
+    /// `null` when unknown) and what came of it (`truth`: `holds`, `fails`, `unknown`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    trace: Option<Vec<PolicyTrace>>,
     /// What it turned out to be, if anybody said.
     feedback: Option<FeedbackShape>,
     /// Whether it was consumed.
@@ -201,6 +207,7 @@ impl EvaluationShape {
             degraded: evaluation.degraded.clone(),
             risks: Vec::new(),
             considered: considered(evaluation),
+            trace: None,
             feedback: label.as_ref().map(|label| FeedbackShape { label: label.clone(), note: note.clone() }),
             consumed: consumed_at.is_some(),
             consumed_at: consumed_at.map(Timestamp::rfc3339),
@@ -209,6 +216,12 @@ impl EvaluationShape {
             created_at_alias: created,
             updated_at_alias: updated_at,
         }
+    }
+
+    /// The same, with what every policy saw.
+    #[must_use]
+    pub fn with_trace(self, trace: Option<Vec<PolicyTrace>>) -> Self {
+        Self { trace, ..self }
     }
 }
 

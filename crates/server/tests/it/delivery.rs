@@ -64,9 +64,10 @@ async fn refusing(reply: &'static str, tasks: &mut JoinSet<()>) -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_server_that_comes_back_gets_the_code_to_its_reader() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let smtp = gone.local_addr().unwrap();
-    drop(gone);
+    // A port that is ours, and refuses until we listen.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let smtp = socket.local_addr().unwrap();
     let app = app_with_mail_at(smtp).await;
     let browser = app.browser();
     let told = browser.log_in("ada").await;
@@ -79,7 +80,7 @@ async fn a_mail_server_that_comes_back_gets_the_code_to_its_reader() {
         app.jump(wait);
     }
     let (inbox, mut tasks) = (Inbox::default(), JoinSet::new());
-    receive_mail(TcpListener::bind(smtp).await.unwrap(), inbox.clone(), &mut tasks);
+    receive_mail(socket.listen(16).unwrap(), inbox.clone(), &mut tasks);
     app.jump(31_000);
     let code = inbox.nth_to("ada@example.com", 1).await.code();
     delivery_is(&app, &told, "sent").await;
@@ -153,7 +154,7 @@ async fn a_code_that_a_newer_one_replaced_is_never_delivered() {
     browser.send_code(&told, &csrf, "email").await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     let (inbox, mut tasks) = (Inbox::default(), JoinSet::new());
-    receive_mail(TcpListener::bind(smtp).await.unwrap(), inbox.clone(), &mut tasks);
+    receive_mail(socket.listen(16).unwrap(), inbox.clone(), &mut tasks);
     app.jump(60_000);
     let code = inbox.nth_to("ada@example.com", 1).await.code();
     delivery_is(&app, &told, "sent").await;
@@ -220,7 +221,7 @@ async fn neither_the_database_nor_the_log_holds_a_code_or_an_address_to_be_read(
     drop(hanging);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let (inbox, mut tasks) = (Inbox::default(), JoinSet::new());
-    receive_mail(TcpListener::bind(smtp).await.unwrap(), inbox.clone(), &mut tasks);
+    receive_mail(socket.listen(16).unwrap(), inbox.clone(), &mut tasks);
     app.jump(31_000);
     let code = inbox.nth_to("ada.lovelace@example.com", 1).await.code();
     assert_eq!(code.len(), 10);

@@ -72,6 +72,21 @@ impl Seeded {
         self.change(store, vec![gone]).await;
     }
 
+    /// Adds a policy that is asked before all others.
+    pub async fn add_a_policy(&mut self, store: &Store) {
+        let body = json!({
+            "name": "Much spam", "environment": "development", "actions": ["post"], "when": "metadata.links > 100",
+            "then": {"verdict": "deny"}, "priority": 200,
+        });
+        let added = DocumentChange {
+            kind: DocumentKind::Policy,
+            id: [9; 16],
+            name: "Much spam".into(),
+            body: Some(body.to_string()),
+        };
+        self.change(store, vec![added]).await;
+    }
+
     async fn change(&mut self, store: &Store, changes: Vec<DocumentChange>) {
         let change = ChangeProject {
             project: self.id,

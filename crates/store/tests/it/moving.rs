@@ -105,7 +105,8 @@ async fn a_moved_database_goes_on_where_the_other_stopped() {
         || Consume { project: project.id, id, expect: Expect::default(), key: None, window_minutes: 60, now: NOW };
     assert!(matches!(store.run(claim()).await.unwrap(), ConsumeOutcome::Claimed(_)));
     store.close().await;
-    let url = Cluster::shared().unwrap().database().unwrap();
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
     moved(&sqlite(&file), &url).await;
     let store = Store::connect(&url, PostgresOptions::default()).await.unwrap();
     assert!(matches!(store.run(claim()).await.unwrap(), ConsumeOutcome::AlreadyConsumed(_)));

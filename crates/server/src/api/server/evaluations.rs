@@ -1,11 +1,14 @@
-//! `GET /v3/evaluations/:id`: the evaluation, as often as wanted.
+//! `GET /v3/evaluations/:id`: the evaluation, as often as wanted; with `?trace=true`, what every policy saw.
+//!
+//! The trace is made when it is asked for, from the record and the policies of its revision: it is as long as the
+//! policies are many, and a site that only wants the verdict shouldn't wait for it.
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::HeaderMap,
 };
-use countersign_engine::id::EvaluationId;
+use countersign_engine::{id::EvaluationId, policy::PolicyTrace, retrace};
 use countersign_store::op::{EvaluationById, Found};
 
 use crate::{
@@ -21,7 +24,10 @@ use crate::{
 /// Reads an evaluation.
 #[utoipa::path(
     get, path = "/v3/evaluations/{id}", tag = "server", operation_id = "get_evaluation",
-    params(("id" = String, Path, description = "The evaluation's id")),
+    params(
+        ("id" = String, Path, description = "The evaluation's id"),
+        ("trace" = Option<bool>, Query, description = "Whether to say what every policy saw"),
+    ),
     responses(
         (status = 200, description = "The evaluation", body = EvaluationShape),
         (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
@@ -31,11 +37,32 @@ use crate::{
 pub async fn get(
     State(ctx): State<Ctx>,
     Path(id): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Json<EvaluationShape>, Problem> {
     let key = auth::secret(&ctx, &headers)?;
-    let found = find(&ctx, &key, parse_id(&id)?).await?;
-    Ok(Json(EvaluationShape::of(&ctx, &found)))
+    let id = parse_id(&id)?;
+    let wants_trace = wants_trace(query.as_deref().unwrap_or_default())?;
+    let found = find(&ctx, &key, id).await?;
+    let shape = EvaluationShape::of(&ctx, &found);
+    let trace = if wants_trace { trace(&ctx, &key, &found).await? } else { None };
+    Ok(Json(shape.with_trace(trace)))
+}
+
+/// Other parameters are not ours to mind: a proxy may add some.
+fn wants_trace(query: &str) -> Result<bool, Problem> {
+    let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "trace");
+    match asked.as_ref().map(|(_, value)| value.as_ref()) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::new(&problem::INVALID_FORM).detail("`trace` must be `true` or `false`")),
+    }
+}
+
+async fn trace(ctx: &Ctx, key: &KeyOf, (stored, _): &Found) -> Result<Option<Vec<PolicyTrace>>, Problem> {
+    let evaluation = &stored.evaluation;
+    let then = ctx.projects.at(&ctx.store, &key.project, evaluation.revision).await?;
+    Ok(then.map(|project| retrace::trace(project.policy_set(evaluation.environment), evaluation)))
 }
 
 /// The caller's evaluation with that id.

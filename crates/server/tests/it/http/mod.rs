@@ -7,4 +7,5 @@ mod evaluate;
 mod places;
 mod feedback;
 mod rate;
+mod trace;
 mod users;
