@@ -4,13 +4,12 @@
  * It knows the contract of the demo's first line and of the inbox, and nothing of how the server works.
  */
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { CountersignAPI } from "@countersign/api";
 import { databaseArguments } from "./database.js";
 import { until } from "./until.js";
@@ -34,7 +33,6 @@ export class Demo {
   api;
   #child;
   #data;
-  #database;
   #said = "";
   #stopping = false;
 
@@ -42,10 +40,9 @@ export class Demo {
   static async start() {
     const demo = new Demo();
     demo.#data = mkdtempSync(join(tmpdir(), "countersign-e2e-"));
-    demo.#database = await databaseArguments();
     const folder = ["--data", join(demo.#data, "data")];
     // Its input ends when this process does, however that happens; then it ends, too.
-    const child = spawn(binary(), ["demo", "--port", "0", ...folder, "--json", "--until-stdin-closes", ...demo.#database]);
+    const child = spawn(binary(), ["demo", "--port", "0", ...folder, "--json", "--until-stdin-closes", ...(await databaseArguments())]);
     demo.#child = child;
     child.stderr.setEncoding("utf8").on("data", (text) => (demo.#said += text));
     let first;
@@ -84,17 +81,6 @@ export class Demo {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
       rmSync(this.#data, { recursive: true, force: true });
     }
-  }
-
-  /** Changes the configuration, as an operator does, and returns once the server has taken it in. */
-  async apply(document) {
-    const file = join(this.#data, "applied.yaml");
-    writeFileSync(file, `project: demo\n${document}\n`);
-    const env = { ...process.env, COUNTERSIGN_DATA_DIR: this.data_dir };
-    if (this.#database.length > 0) env.COUNTERSIGN_DATABASE = this.#database[1];
-    await promisify(execFile)(binary(), ["apply", file], { env });
-    // The server promises to know within a second.
-    await new Promise((known) => setTimeout(known, 1000));
   }
 
   /** The inbox, newest first: `{ to, channel, subject, text, sent_at }`. */

@@ -57,7 +57,7 @@ test("it can't be framed, cached or scripted from outside, and tells no other si
   assert.deepEqual(policy.get("default-src"), ["'none'"]);
   assert.deepEqual(policy.get("frame-ancestors"), ["'none'"]);
   assert.deepEqual(policy.get("base-uri"), ["'none'"]);
-  assert.deepEqual(policy.get("form-action"), ["'self'"]);
+  assert.deepEqual(policy.get("form-action"), ["'self'", demo.shop_url]);
   assert.doesNotMatch(headers["content-security-policy"], /unsafe|\*/);
   assert.equal(headers["referrer-policy"], "no-referrer");
   assert.equal(headers["x-content-type-options"], "nosniff");

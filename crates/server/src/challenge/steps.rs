@@ -1,5 +1,5 @@
-//! What the page's forms do: send a code, try one, give a phone number, skip. Each ends in a redirect to the page, so that
-//! reloading repeats nothing; the last one, in a page that leads on to the site.
+//! What the page's forms do: send a code, try one, give a phone number, skip. Each ends in a redirect, so that reloading
+//! repeats nothing.
 
 use axum::{
     Form,
@@ -18,12 +18,11 @@ use countersign_store::op::{
 };
 use serde::Deserialize;
 use std::net::SocketAddr;
-use url::Url;
 
 use super::{
     show::trouble,
     view::{State, typed_code},
-    visit::{Browser, Visit, answer, is_ours, onward, see_other, voice},
+    visit::{Browser, Visit, answer, is_ours, see_other, voice},
 };
 use crate::{
     api::problem::{self, Problem},
@@ -161,12 +160,7 @@ pub async fn verify(
         StepOutcome::Refused(..) => back(&visit, ""),
         StepOutcome::Done(challenge, Attempt::Right) => {
             tried("right");
-            if challenge.is_satisfied() {
-                let next = Url::parse(&visit.success_url()).ok();
-                onward(&ctx, &headers, &visit, &browser, &State::Completed { next })
-            } else {
-                back(&visit, "")
-            }
+            if challenge.is_satisfied() { see_other(&visit.success_url()) } else { back(&visit, "") }
         }
         StepOutcome::Done(_, Attempt::Wrong { .. }) => {
             tried("wrong");
@@ -211,7 +205,7 @@ pub async fn skip(
         Err(response) => return *response,
     };
     match ctx.store.run(SkipChallenge(step(&ctx, &visit, &browser))).await {
-        Ok(StepOutcome::Done(..)) => onward(&ctx, &headers, &visit, &browser, &State::Skipped),
+        Ok(StepOutcome::Done(..)) => see_other(&visit.success_url()),
         Ok(_) => back(&visit, ""),
         Err(error) => trouble(&ctx, &headers, &browser, &error.into()),
     }

@@ -22,7 +22,10 @@ use crate::{
     api::problem::Problem,
     context::Ctx,
     enrich::agent,
-    page::{appearance::Appearance, headers::security_headers},
+    page::{
+        appearance::Appearance,
+        headers::{Origins, security_headers},
+    },
     secret::{draw_token, sha256},
     texts::{Line, Voice},
 };
@@ -176,6 +179,8 @@ pub fn answer(ctx: &Ctx, headers: &HeaderMap, visit: Option<&Visit>, browser: &B
     let languages = visit.map(|visit| visit.challenge.config.languages.clone()).unwrap_or_default();
     let context = visit.map_or_else(Context::default, |visit| visit.context(ctx, browser));
     let rendered = view::render(voice(ctx, headers, &languages), &context, state);
+    let success = visit.and_then(|visit| Url::parse(visit.challenge.config.success_url.as_str()).ok());
+    let origins = Origins { logo: context.appearance.logo.as_ref(), success: success.as_ref() };
     let mut response = match rendered {
         Ok(html) => (state.status(), Body::from(html)).into_response(),
         Err(error) => {
@@ -185,23 +190,13 @@ pub fn answer(ctx: &Ctx, headers: &HeaderMap, visit: Option<&Visit>, browser: &B
     };
     let out = response.headers_mut();
     out.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    for (name, value) in security_headers(context.appearance.logo.as_ref()) {
+    for (name, value) in security_headers(origins) {
         if let Ok(value) = HeaderValue::from_str(&value) {
             out.insert(name, value);
         }
     }
     if let Some(cookie) = browser.cookie(ctx) {
         out.insert(header::SET_COOKIE, cookie);
-    }
-    response
-}
-
-/// Sends the browser on to the success URL, by a page that says so and leads on by itself. A redirect would not do: browsers
-/// hold every redirect after a form to the page's `form-action`, and the site may redirect on to wherever it likes.
-pub fn onward(ctx: &Ctx, headers: &HeaderMap, visit: &Visit, browser: &Browser, state: &State) -> Response {
-    let mut response = answer(ctx, headers, Some(visit), browser, state);
-    if let Ok(value) = HeaderValue::from_str(&format!("0; url={}", visit.success_url())) {
-        response.headers_mut().insert(header::REFRESH, value);
     }
     response
 }

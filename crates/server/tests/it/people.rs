@@ -188,12 +188,11 @@ impl Page {
         html[start..start + html[start..].find('"').unwrap()].to_owned()
     }
 
-    /// Where it sends the browser: to a page of ours by a redirect, to the site by a page that leads on by itself.
+    /// Where it sends the browser.
     #[track_caller]
     pub fn location(&self) -> &str {
-        let onward = self.answer.header("refresh").and_then(|refresh| refresh.strip_prefix("0; url="));
-        assert_eq!(self.answer.status, if onward.is_some() { 200 } else { 303 }, "{}", self.html());
-        onward.or(self.answer.header("location")).unwrap()
+        assert_eq!(self.answer.status, 303, "{}", self.html());
+        self.answer.header("location").unwrap()
     }
 
     /// Its heading.
