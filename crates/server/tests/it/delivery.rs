@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     task::JoinSet,
 };
 use tracing_subscriber::fmt::MakeWriter;
@@ -62,12 +62,17 @@ async fn refusing(reply: &'static str, tasks: &mut JoinSet<()>) -> SocketAddr {
     address
 }
 
+/// A mail server that is away: its port is ours, and refuses until we listen.
+fn away() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_server_that_comes_back_gets_the_code_to_its_reader() {
-    // A port that is ours, and refuses until we listen.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let smtp = socket.local_addr().unwrap();
+    let (socket, smtp) = away();
     let app = app_with_mail_at(smtp).await;
     let browser = app.browser();
     let told = browser.log_in("ada").await;
@@ -141,9 +146,7 @@ async fn a_passing_refusal_is_tried_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_a_newer_one_replaced_is_never_delivered() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let smtp = gone.local_addr().unwrap();
-    drop(gone);
+    let (socket, smtp) = away();
     let app = app_with_mail_at(smtp).await;
     let browser = app.browser();
     let told = browser.log_in("ada").await;
@@ -218,10 +221,9 @@ async fn neither_the_database_nor_the_log_holds_a_code_or_an_address_to_be_read(
     browser.ask_for_code(&told, "email").await;
     tokio::time::timeout(PATIENCE, hanging.accept()).await.unwrap().unwrap();
     let waiting = app.kept();
-    drop(hanging);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let (inbox, mut tasks) = (Inbox::default(), JoinSet::new());
-    receive_mail(socket.listen(16).unwrap(), inbox.clone(), &mut tasks);
+    receive_mail(hanging, inbox.clone(), &mut tasks);
     app.jump(31_000);
     let code = inbox.nth_to("ada.lovelace@example.com", 1).await.code();
     assert_eq!(code.len(), 10);
