@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use countersign_engine::time::Timestamp;
 use countersign_postgres_cluster::Cluster;
 use countersign_server::{
     Server,
@@ -31,6 +32,9 @@ use crate::{
 
 /// 1 July 2026, noon.
 const START: i64 = 1_782_907_200_000;
+
+/// How long a delivery that is under way has its message to itself.
+const LEASE: i64 = 2 * MINUTE;
 
 /// A minute of the clock.
 pub const MINUTE: i64 = 60_000;
@@ -210,6 +214,17 @@ impl TestApp {
         tokio::time::timeout(wire::PATIENCE, self.tasks.join_next()).await.unwrap();
     }
 
+    /// Waits until a message was handed over for the `nth` time, not taken, and put off. The courier says so to nobody but
+    /// the database.
+    pub async fn was_put_off(&self, nth: i64) {
+        let wait = async {
+            while self.ctx.store.read(PutOff { nth, now: self.clock.now() }).await.unwrap() == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(wire::PATIENCE, wait).await.expect("a message is put off");
+    }
+
     /// Whether every message left, given a moment for the last one to be written off.
     async fn all_messages_left(&self) -> bool {
         for _ in 0..500 {
@@ -234,6 +249,26 @@ impl Operation for WaitingMessages {
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<i64, StoreError> {
         tx.read(&WAITING, &[]).await?.first().map_or(Ok(0), |row| row.int(0))
+    }
+}
+
+/// How many messages wait for another try after so many.
+#[derive(Clone, Copy, Debug)]
+struct PutOff {
+    nth: i64,
+    now: Timestamp,
+}
+
+// One that is under way is leased for longer than any try is put off here.
+static PUT_OFF: Sql = Sql::same("SELECT count(*) FROM messages WHERE attempts = $1 AND run_at > $2 AND run_at < $3");
+
+impl Operation for PutOff {
+    type Out = i64;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<i64, StoreError> {
+        let leased = self.now.plus(LEASE);
+        let params = [self.nth.into(), self.now.millis().into(), leased.millis().into()];
+        tx.read(&PUT_OFF, &params).await?.first().map_or(Ok(0), |row| row.int(0))
     }
 }
 

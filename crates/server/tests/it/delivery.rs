@@ -78,8 +78,8 @@ async fn a_mail_server_that_comes_back_gets_the_code_to_its_reader() {
     let told = browser.log_in("ada").await;
     browser.ask_for_code(&told, "email").await;
     // Two tries that fail; each leaves the challenge as it was.
-    for wait in [3_000, 11_000] {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+    for (nth, wait) in [(1, 3_000), (2, 11_000)] {
+        app.was_put_off(nth).await;
         let challenge = app.site().challenge(&told.challenge()).await;
         assert_eq!((&challenge["status"], &challenge["delivery_status"]), (&json!("code_sent"), &json!("pending")));
         app.jump(wait);
@@ -137,10 +137,11 @@ async fn a_passing_refusal_is_tried_again() {
     let browser = app.browser();
     let told = browser.log_in("ada").await;
     browser.ask_for_code(&told, "email").await;
-    for _ in 0..3 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+    for nth in 1..=3 {
+        app.was_put_off(nth).await;
         app.jump(31_000);
     }
+    app.was_put_off(4).await;
     assert_eq!(app.site().challenge(&told.challenge()).await["delivery_status"], "pending");
 }
 
@@ -152,10 +153,11 @@ async fn a_code_that_a_newer_one_replaced_is_never_delivered() {
     let told = browser.log_in("ada").await;
     let csrf = browser.open(&told.page()).await.csrf();
     browser.send_code(&told, &csrf, "email").await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    app.was_put_off(1).await;
     app.jump(60_000);
     browser.send_code(&told, &csrf, "email").await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // The older one is not tried again: it goes as soon as it is looked at.
+    app.was_put_off(1).await;
     let (inbox, mut tasks) = (Inbox::default(), JoinSet::new());
     receive_mail(socket.listen(16).unwrap(), inbox.clone(), &mut tasks);
     app.jump(60_000);
@@ -221,7 +223,7 @@ async fn neither_the_database_nor_the_log_holds_a_code_or_an_address_to_be_read(
     browser.ask_for_code(&told, "email").await;
     tokio::time::timeout(PATIENCE, hanging.accept()).await.unwrap().unwrap();
     let waiting = app.kept();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    app.was_put_off(1).await;
     let (inbox, mut tasks) = (Inbox::default(), JoinSet::new());
     receive_mail(hanging, inbox.clone(), &mut tasks);
     app.jump(31_000);
