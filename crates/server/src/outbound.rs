@@ -93,8 +93,13 @@ pub struct Outbound {
 impl Outbound {
     /// A client with the operating system's and Mozilla's root certificates.
     pub fn new(limits: Limits) -> Result<Self, SetUpError> {
+        Self::trusting(limits, system_roots())
+    }
+
+    /// A client with these root certificates and Mozilla's.
+    fn trusting(limits: Limits, roots: Vec<CertificateDer<'static>>) -> Result<Self, SetUpError> {
         let client = Client::builder()
-            .tls_backend_preconfigured(tls_config()?)
+            .tls_backend_preconfigured(tls_config(roots)?)
             .dns_resolver(GuardedResolver { allow_private: limits.allow_private })
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -151,9 +156,9 @@ pub(crate) fn system_roots() -> Vec<CertificateDer<'static>> {
 
 /// Mozilla's roots are built in, so that a container without certificates works; the system's are added, so that an
 /// operator's own authority is honoured. The cryptography is named here and not taken from the process.
-fn tls_config() -> Result<ClientConfig, SetUpError> {
+fn tls_config(own: Vec<CertificateDer<'static>>) -> Result<ClientConfig, SetUpError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    roots.add_parsable_certificates(system_roots());
+    roots.add_parsable_certificates(own);
     let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| SetUpError(error.to_string()))?
@@ -195,4 +200,8 @@ fn classify(error: &reqwest::Error) -> OutboundError {
 }
 
 #[cfg(test)]
+pub(crate) mod certificates;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

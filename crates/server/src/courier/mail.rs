@@ -10,10 +10,12 @@ use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::response::Severity;
 use lettre::{Address, Message};
+use rustls::pki_types::CertificateDer;
 use tokio::time::timeout;
 
 use super::config::{ConfigError, MailConfig, time_limit};
 use super::{Receipt, ReceiptStatus, SendError, SendErrorKind};
+use crate::outbound::system_roots;
 use connection::Connections;
 
 /// What [`Mailer::send`] needs to know; see [`super::Outgoing::Email`].
@@ -36,11 +38,16 @@ pub(super) struct Mailer {
 
 impl Mailer {
     pub(super) fn new(config: &MailConfig) -> Result<Self, ConfigError> {
+        Self::trusting(config, &system_roots())
+    }
+
+    /// One that trusts these root certificates and Mozilla's.
+    fn trusting(config: &MailConfig, roots: &[CertificateDer<'static>]) -> Result<Self, ConfigError> {
         let limit = time_limit("mail.timeout_seconds", config.timeout_seconds)?;
         Ok(Self {
             from: mailbox("mail.from", &config.from)?,
             reply_to: config.reply_to.as_deref().map(|text| mailbox("mail.reply_to", text)).transpose()?,
-            connections: Connections::new(config, limit)?,
+            connections: Connections::new(config, limit, roots)?,
             limit,
         })
     }
@@ -143,3 +150,6 @@ fn enhanced_code(error: &lettre::transport::smtp::Error) -> Option<String> {
     let fits = word.split('.').count() == 3 && word.split('.').all(is_number);
     fits.then(|| word.to_owned())
 }
+
+#[cfg(test)]
+mod tls_tests;

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::super::config::{ConfigError, MailConfig};
-use crate::outbound::system_roots;
+use rustls::pki_types::CertificateDer;
 
 /// Kept connections; more at once are opened as needed.
 const KEPT: usize = 4;
@@ -41,7 +41,11 @@ enum Tls {
 }
 
 impl Connections {
-    pub(super) fn new(config: &MailConfig, connect_limit: Duration) -> Result<Self, ConfigError> {
+    pub(super) fn new(
+        config: &MailConfig,
+        connect_limit: Duration,
+        roots: &[CertificateDer<'static>],
+    ) -> Result<Self, ConfigError> {
         let invalid = |problem: &str| ConfigError::new("mail.smtp", problem);
         let url = &config.smtp;
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| invalid("names no host"))?;
@@ -50,8 +54,8 @@ impl Connections {
             return Err(invalid("must hold no user name or password; put them in mail.username and mail.password"));
         }
         let (tls, port) = match url.scheme() {
-            "smtps" => (Tls::Implicit(tls_parameters(&host)?), 465),
-            "smtp+starttls" => (Tls::Upgrade(tls_parameters(&host)?), 587),
+            "smtps" => (Tls::Implicit(tls_parameters(&host, roots)?), 465),
+            "smtp+starttls" => (Tls::Upgrade(tls_parameters(&host, roots)?), 587),
             "smtp" if is_loopback(&host) => (Tls::Off, 25),
             "smtp" => {
                 return Err(invalid("smtp:// is unencrypted and for loopback only; use smtps:// or smtp+starttls://"));
@@ -145,10 +149,10 @@ fn credentials(config: &MailConfig) -> Result<Option<Credentials>, ConfigError> 
     }
 }
 
-/// Mozilla's roots, which lettre brings, and the system's.
-fn tls_parameters(host: &str) -> Result<TlsParameters, ConfigError> {
+/// Mozilla's roots, which lettre brings, and these.
+fn tls_parameters(host: &str, roots: &[CertificateDer<'static>]) -> Result<TlsParameters, ConfigError> {
     let mut builder = TlsParameters::builder(host.to_owned());
-    for root in system_roots().into_iter().filter_map(|root| Certificate::from_der(root.to_vec()).ok()) {
+    for root in roots.iter().filter_map(|root| Certificate::from_der(root.to_vec()).ok()) {
         builder = builder.add_root_certificate(root);
     }
     builder.build().map_err(|_| ConfigError::new("mail.smtp", "names a host that no certificate can be for"))
