@@ -30,10 +30,17 @@ async fn run(
     store.run(Evaluate { project, environment: Environment::Development, signals, moment, by_server }).await.unwrap()
 }
 
+/// A project with room for fewer than come.
+fn limited() -> Arc<Project> {
+    let mut project = Arc::into_inner(project("[]")).unwrap();
+    project.settings.evaluations_per_minute = 120;
+    Arc::new(project)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_those_who_come_at_once_as_many_are_evaluated_as_may_be() {
     on_every_database(async |store: Store| {
-        let project = project("[]");
+        let project = limited();
         let most = project.settings.evaluations_per_minute;
         let all = join_all((0..400).map(|n| ask(&store, &project, n, 400))).await;
         let done: Vec<_> = all.iter().flatten().collect();
@@ -64,7 +71,7 @@ async fn nodes_that_share_a_database_count_together() {
     for _ in 0..3 {
         nodes.push(Store::connect(&url, PostgresOptions::default()).await.unwrap());
     }
-    let project = project("[]");
+    let project = limited();
     let all = join_all((0..400).map(|n| ask(&nodes[usize::try_from(n % 3).unwrap()], &project, n, 0))).await;
     let done = u32::try_from(all.iter().flatten().count()).unwrap();
     assert_eq!(done, project.settings.evaluations_per_minute);
