@@ -44,6 +44,8 @@ pub struct Settings {
     pub consume_window_minutes: u32,
     /// Days without use after which a device no longer counts: 1 to 365.
     pub device_unused_days: u32,
+    /// Days for which a device on which a challenge was passed is trusted: 1 to 365.
+    pub device_trust_days: u32,
     /// Codes that the whole project may send in an hour: a fuse.
     pub sends_per_hour: u32,
     /// Evaluations that browsers behind one network address may ask for in a minute: up to 100000; 0 for any number.
@@ -58,6 +60,7 @@ impl Default for Settings {
             name: String::from("This site"),
             consume_window_minutes: 60,
             device_unused_days: 7,
+            device_trust_days: 30,
             sends_per_hour: 2_000,
             evaluations_per_minute: 600,
             reveal_verdict: false,
@@ -78,6 +81,7 @@ impl Settings {
                 "write a number from 1 to 1440",
             ),
             ((1..=365).contains(&self.device_unused_days), "device_unused_days", "write a number from 1 to 365"),
+            ((1..=365).contains(&self.device_trust_days), "device_trust_days", "write a number from 1 to 365"),
             ((1..=1_000_000).contains(&self.sends_per_hour), "sends_per_hour", "write a number from 1 to 1000000"),
             (
                 self.evaluations_per_minute <= 100_000,

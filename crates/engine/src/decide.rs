@@ -18,12 +18,14 @@ use crate::{
     environment::Environment,
     evaluation::{Considered, Effect, EvaluatedUser, Evaluation, PolicyRef, Verdict},
     fact::{Fact, OwnedFact},
-    field::Field,
+    field::{Field, Subject},
     history::{Device, Fingerprint, History, User},
     id::{BrowserId, ChallengeId, DeviceId, EvaluationId, ListId, UserId},
     list::{ListKind, candidates, canonical},
-    policy::{Matched, Operand, PolicySet, Then},
+    policy::{DistinctPairs, Matched, Operand, PolicySet, Then},
+    profile::{Profile, Whereabouts},
     retrace,
+    seen::{Mark, Seen, Thing},
     signal::Signals,
     text::{Contact, Email, Metadata, Phone},
     time::Timestamp,
@@ -58,6 +60,12 @@ pub struct Subjects {
     pub country: Option<String>,
     /// The autonomous system of the address.
     pub asn: Option<String>,
+    /// The mailbox behind the e-mail address.
+    pub email: Option<String>,
+    /// The phone number.
+    pub phone: Option<String>,
+    /// The origin of the page.
+    pub origin: Option<String>,
 }
 
 impl Subjects {
@@ -69,6 +77,9 @@ impl Subjects {
             email_domain: signals.valid_email().map(|email| email.domain().to_owned()),
             country: signals.country().map(ToOwned::to_owned),
             asn: signals.asn().map(|asn| asn.to_string()),
+            email: signals.valid_email().map(Email::normalized),
+            phone: signals.valid_phone().map(ToString::to_string),
+            origin: signals.origin(),
         }
     }
 }
@@ -118,7 +129,7 @@ pub fn lookups(
     now: Timestamp,
 ) -> Vec<Lookup> {
     let device = recognise(signals, history).map(|(device, _)| device);
-    let inputs = Inputs { signals, history, device, now };
+    let inputs = Inputs { signals, history, device, now, trust_days: project.settings.device_trust_days };
     let ask = |operand: &Operand| match operand {
         Operand::Member { field, list } => Some(lookup(project, field, list, &inputs)),
         Operand::Field(_) => None,
@@ -128,9 +139,18 @@ pub fn lookups(
 
 fn lookup(project: &Project, field: &Field, list: &str, inputs: &Inputs<'_>) -> Lookup {
     let Some((id, kind)) = project.lists.get(list) else { return Lookup::Unknown };
-    match value_of(field, inputs) {
-        OwnedFact::Text(value) => Lookup::In { list: *id, candidates: candidates(*kind, &value) },
-        _ => Lookup::Unknown,
+    match listed(value_of(field, inputs)) {
+        Some(value) => Lookup::In { list: *id, candidates: candidates(*kind, &value) },
+        None => Lookup::Unknown,
+    }
+}
+
+/// A value as lists hold it: a text, or the number of an autonomous system.
+fn listed(value: OwnedFact) -> Option<String> {
+    match value {
+        OwnedFact::Text(text) => Some(text),
+        OwnedFact::Number(number) => Some(number.to_string()),
+        OwnedFact::Unknown | OwnedFact::Bool(_) => None,
     }
 }
 
@@ -155,7 +175,9 @@ pub fn decide(
     moment: &Moment,
 ) -> Decision {
     let recognised = recognise(signals, &history);
-    let inputs = Inputs { signals, history: &history, device: recognised.map(|(device, _)| device), now: moment.now };
+    let device = recognised.map(|(device, _)| device);
+    let inputs =
+        Inputs { signals, history: &history, device, now: moment.now, trust_days: project.settings.device_trust_days };
     let checks = check::run_all(&inputs);
     let set = project.policy_set(environment);
     let observed = observe(set.operands(), &inputs, &checks);
@@ -164,7 +186,8 @@ pub fn decide(
     let ruling = if was_suspended { Ruling::suspended() } else { Ruling::of(project, set, &facts, &inputs) };
     let trusted = ruling.verdict.is_trusted();
     let browser = recognised.map(|(device, _)| device.browser).or(signals.browser);
-    let device = device_after(&inputs, browser, trusted, moment);
+    let wanted = [&project.development, &project.production].map(PolicySet::distinct);
+    let device = device_after(&inputs, browser, trusted, &wanted, moment);
     let user_is_new = history.user.is_none() && signals.names_a_user();
     let user_changed = ruling.verdict == Verdict::Suspend && !was_suspended;
 
@@ -174,7 +197,8 @@ pub fn decide(
     evaluation.checks = known(CHECKS.iter().map(|check| check.name.to_owned()).zip(&checks));
     evaluation.user = evaluated_user(history.user.as_ref(), signals, moment);
     evaluation.facts = retrace::beyond(set, facts.iter().copied(), &evaluation);
-    let after = remember(history, signals, user_changed, moment);
+    let how = Remembering { suspend: user_changed, trusted, browser, wanted };
+    let after = remember(history, signals, &how, moment);
     let subject = (after.user.as_ref().map(|user| user.id), browser);
     let challenge = ruling.challenge.map(|new| {
         Challenge::create(new, moment.challenge_id, moment.evaluation_id, subject, signals.page_url.clone(), moment.now)
@@ -204,11 +228,21 @@ fn recognise<'a>(signals: &Signals, history: &'a History) -> Option<(&'a Device,
 }
 
 /// The device as it is remembered from now on: attached if it was, or if this evaluation is trusted.
-fn device_after(inputs: &Inputs<'_>, browser: Option<BrowserId>, trusted: bool, moment: &Moment) -> Option<Device> {
+fn device_after(
+    inputs: &Inputs<'_>,
+    browser: Option<BrowserId>,
+    trusted: bool,
+    wanted: &[&DistinctPairs; 2],
+    moment: &Moment,
+) -> Option<Device> {
     let signals = inputs.signals;
     let before = inputs.device;
     let mut activity = before.map(|device| device.activity.clone()).unwrap_or_default();
     activity.record(signals.action.as_str(), moment.now);
+    let mut seen = before.map(|device| device.seen.clone()).unwrap_or_default();
+    let user = inputs.history.user.as_ref().map_or(moment.user_id, |user| user.id);
+    let marks = Marks { signals, user: signals.names_a_user().then_some(user), browser };
+    marks.note(Subject::Device, &mut seen, wanted, moment.now);
     Some(Device {
         id: before.map_or(moment.device_id, |device| device.id),
         browser: browser?,
@@ -216,6 +250,8 @@ fn device_after(inputs: &Inputs<'_>, browser: Option<BrowserId>, trusted: bool, 
         device_type: signals.agent.device_type,
         attached: trusted || before.is_some_and(|device| device.attached),
         activity,
+        passed_at: before.and_then(|device| device.passed_at),
+        seen,
     })
 }
 
@@ -245,6 +281,7 @@ fn observe<'a>(operands: &[Operand], inputs: &Inputs<'a>, checks: &'a [OwnedFact
         Operand::Field(Field::Ip) => Observed::Borrowed(inputs.signals.ip.map_or(Fact::Unknown, Fact::Address)),
         Operand::Field(Field::Group) => Observed::Borrowed(groups(inputs).map_or(Fact::Unknown, Fact::Texts)),
         Operand::Field(Field::EventCount(wanted)) => Observed::Owned(check::event_count(inputs, wanted)),
+        Operand::Field(Field::DistinctCount(wanted)) => Observed::Owned(check::distinct_count(inputs, wanted)),
         Operand::Field(field) => Observed::Owned(value_of(field, inputs)),
     };
     operands.iter().map(&mut see).collect()
@@ -265,9 +302,12 @@ fn value_of(field: &Field, inputs: &Inputs<'_>) -> OwnedFact {
         Field::Ip => text(signals.ip.map(|ip| ip.to_string())),
         Field::Metadata(key) => metadata_entry(inputs, key).map_or(OwnedFact::Unknown, plain),
         // No risk is scored yet: what isn't known satisfies nothing.
-        Field::RiskSeverity(_) | Field::RiskScore(_) | Field::Group | Field::Check(_) | Field::EventCount(_) => {
-            OwnedFact::Unknown
-        }
+        Field::RiskSeverity(_)
+        | Field::RiskScore(_)
+        | Field::Group
+        | Field::EventCount(_)
+        | Field::DistinctCount(_) => OwnedFact::Unknown,
+        Field::Check(index) => CHECKS.get(*index).map_or(OwnedFact::Unknown, |check| (check.run)(inputs)),
     }
 }
 
@@ -384,12 +424,10 @@ fn effect(project: &Project, then: &Then, inputs: &Inputs<'_>) -> Option<Effect>
             ListKind::Fingerprint => Field::FingerprintId,
             ListKind::Phone => Field::UserPhone,
             ListKind::Device => Field::DeviceId,
-            ListKind::Country | ListKind::Asn => return None,
+            ListKind::Country => Field::parse("ip_country").ok()?,
+            ListKind::Asn => Field::parse("ip_asn").ok()?,
         };
-        match value_of(&field, inputs) {
-            OwnedFact::Text(text) => canonical(*kind, &text).ok(),
-            _ => None,
-        }
+        canonical(*kind, &listed(value_of(&field, inputs))?).ok()
     };
     match then {
         Then::AddToList { list } => Some(Effect::AddToList { list: list.clone(), value: value(list)? }),
@@ -454,16 +492,27 @@ fn evaluated_user(on_file: Option<&User>, signals: &Signals, moment: &Moment) ->
     })
 }
 
+/// What [`remember`] goes by, beside what was measured.
+struct Remembering<'a> {
+    suspend: bool,
+    trusted: bool,
+    browser: Option<BrowserId>,
+    wanted: [&'a DistinctPairs; 2],
+}
+
 /// What is to be remembered from now on.
-fn remember(mut history: History, signals: &Signals, suspend: bool, moment: &Moment) -> History {
+fn remember(mut history: History, signals: &Signals, how: &Remembering<'_>, moment: &Moment) -> History {
     let action = signals.action.as_str();
     let now = moment.now;
     let first_on_fingerprint = history.user_fingerprint.is_none() && signals.names_a_user();
     if signals.names_a_user() {
         let user = history.user.get_or_insert_with(|| newcomer(signals, moment));
         user.activity.record(action, now);
-        if suspend {
+        if how.suspend {
             user.suspended_at = Some(now);
+        }
+        if let (true, Some(ip)) = (how.trusted, signals.ip) {
+            user.profile.arrive(Whereabouts::of(ip, signals.place.as_ref(), how.browser, now));
         }
     }
     if signals.fingerprint.is_some() {
@@ -478,7 +527,63 @@ fn remember(mut history: History, signals: &Signals, suspend: bool, moment: &Mom
     if signals.valid_email().is_some() {
         history.email_domain.record(action, now);
     }
+    note_seen(&mut history, signals, how, now);
     history
+}
+
+/// Which distinct things the subjects of this request were seen with: what policies count, and users, whom checks count.
+fn note_seen(history: &mut History, signals: &Signals, how: &Remembering<'_>, now: Timestamp) {
+    let user = history.user.as_ref().filter(|_| signals.names_a_user()).map(|user| user.id);
+    let marks = Marks { signals, user, browser: how.browser };
+    let History { user, seen, .. } = history;
+    if let Some(user) = user.as_mut().filter(|_| signals.names_a_user()) {
+        marks.note(Subject::User, &mut user.profile.seen, &how.wanted, now);
+    }
+    for (subject, here, is_there) in [
+        (Subject::Ip, &mut seen.ip, signals.ip.is_some()),
+        (Subject::Fingerprint, &mut seen.fingerprint, signals.fingerprint.is_some()),
+        (Subject::EmailDomain, &mut seen.email_domain, signals.valid_email().is_some()),
+    ] {
+        if is_there {
+            marks.note(subject, here, &how.wanted, now);
+        }
+    }
+    for (here, is_there) in [
+        (&mut seen.ip, signals.ip.is_some()),
+        (&mut seen.email, signals.valid_email().is_some()),
+        (&mut seen.phone, signals.valid_phone().is_some()),
+    ] {
+        if let (true, Some(mark)) = (is_there, marks.of(Thing::User)) {
+            here.record(Thing::User, mark, now);
+        }
+    }
+}
+
+/// What the things of a request are told apart by.
+struct Marks<'a> {
+    signals: &'a Signals,
+    user: Option<UserId>,
+    browser: Option<BrowserId>,
+}
+
+impl Marks<'_> {
+    fn of(&self, thing: Thing) -> Option<Mark> {
+        match thing {
+            Thing::User => self.user.map(|user| Mark::of(&user.to_string())),
+            Thing::Device => self.browser.map(|browser| Mark::of(&browser.to_string())),
+            other => self.signals.mark(other),
+        }
+    }
+
+    /// Remembers that `subject` was seen with the things that policies count for it.
+    fn note(&self, subject: Subject, seen: &mut Seen, wanted: &[&DistinctPairs; 2], now: Timestamp) {
+        let pairs = wanted.iter().flat_map(|pairs| pairs.iter()).filter(|(of, _)| *of == subject);
+        for (_, thing) in pairs {
+            if let Some(mark) = self.of(*thing) {
+                seen.record(*thing, mark, now);
+            }
+        }
+    }
 }
 
 fn newcomer(signals: &Signals, moment: &Moment) -> User {
@@ -495,6 +600,7 @@ fn newcomer(signals: &Signals, moment: &Moment) -> User {
         created_at: moment.now,
         skipped: 0,
         activity: Activity::default(),
+        profile: Profile::default(),
     }
 }
 

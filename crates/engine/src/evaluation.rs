@@ -177,6 +177,7 @@ pub struct Evaluation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Value>,
     /// Every check that is known, by name.
+    #[serde(with = "crate::check::record")]
     pub checks: Map<String, Value>,
     /// What the policies saw that nothing else here says, by field; null where what stands here was not known to them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]

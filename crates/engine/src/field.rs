@@ -14,6 +14,7 @@ use alloc::{
 use crate::{
     check::{self, CHECKS},
     fact::Kind,
+    seen::Thing,
 };
 
 /// Who or what events are counted for.
@@ -58,6 +59,17 @@ pub struct EventCount {
     pub seconds: u32,
 }
 
+/// `distinct_count.<thing>.<subject>.<window>`: how many distinct things a subject was seen with, this one included.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DistinctCount {
+    /// What is told apart.
+    pub thing: Thing,
+    /// For whom.
+    pub subject: Subject,
+    /// In how many of the last seconds: 60 (`1m`) to 604,800 (`7d`).
+    pub seconds: u32,
+}
+
 /// One field.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
@@ -85,6 +97,8 @@ pub enum Field {
     Group,
     /// A count of events over a window.
     EventCount(EventCount),
+    /// A count of distinct things over a window.
+    DistinctCount(DistinctCount),
     /// A risk's severity.
     RiskSeverity(String),
     /// A risk's score.
@@ -130,6 +144,10 @@ impl Field {
                 name: name.to_owned(),
                 help: "write `event_count.<user|ip|device|fingerprint|email_domain>[.<action>].<window>` with a window from `1m` to `7d`, for example `event_count.ip.login.10m`".to_owned(),
             }),
+            ["distinct_count", rest @ ..] => parse_distinct_count(rest).map(Self::DistinctCount).ok_or_else(|| UnknownField {
+                name: name.to_owned(),
+                help: "write `distinct_count.<user|ip|device|fingerprint|email|email_domain|phone|country|asn>.<user|ip|device|fingerprint|email_domain>.<window>`, two different ones, with a window from `1m` to `7d`, for example `distinct_count.user.ip.1h`".to_owned(),
+            }),
             _ => Err(UnknownField { name: name.to_owned(), help: suggest(name) }),
         }
     }
@@ -148,13 +166,13 @@ impl Field {
             Self::Ip => Kind::Address,
             Self::Metadata(_) => Kind::Any,
             Self::Group => Kind::Texts,
-            Self::EventCount(_) | Self::RiskScore(_) => Kind::Number,
+            Self::EventCount(_) | Self::DistinctCount(_) | Self::RiskScore(_) => Kind::Number,
             Self::RiskSeverity(_) => Kind::Severity,
         }
     }
 
-    /// Every name that stands by itself, for lists and suggestions (`metadata.…`, `risk.…` and `event_count.…` are
-    /// families).
+    /// Every name that stands by itself, for lists and suggestions (`metadata.…`, `risk.…`, `event_count.…` and
+    /// `distinct_count.…` are families).
     pub fn names() -> impl Iterator<Item = &'static str> {
         CHECKS.iter().map(|check| check.name).chain(PLAIN.iter().map(|(name, _)| *name))
     }
@@ -174,6 +192,9 @@ impl fmt::Display for Field {
                 }
                 write!(f, ".{}", window_name(*seconds))
             }
+            Self::DistinctCount(DistinctCount { thing, subject, seconds }) => {
+                write!(f, "distinct_count.{}.{}.{}", thing.as_str(), subject.as_str(), window_name(*seconds))
+            }
             plain => f.write_str(PLAIN.iter().find(|(_, field)| field == plain).map_or("unknown", |(name, _)| name)),
         }
     }
@@ -187,6 +208,13 @@ fn parse_event_count(parts: &[&str]) -> Option<EventCount> {
     };
     let subject = Subject::ALL.into_iter().find(|s| s.as_str() == *subject)?;
     Some(EventCount { subject, action, seconds: parse_window(window)? })
+}
+
+fn parse_distinct_count(parts: &[&str]) -> Option<DistinctCount> {
+    let [thing, subject, window] = parts else { return None };
+    let thing = Thing::ALL.into_iter().find(|known| known.as_str() == *thing && known.as_str() != *subject)?;
+    let subject = Subject::ALL.into_iter().find(|known| known.as_str() == *subject)?;
+    Some(DistinctCount { thing, subject, seconds: parse_window(window)? })
 }
 
 /// Seconds of `10m`, `6h`, `7d`: from a minute to a week.

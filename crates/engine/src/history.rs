@@ -8,6 +8,8 @@ use alloc::{string::String, vec::Vec};
 use crate::{
     field::Subject,
     id::{BrowserId, DeviceId, FingerprintId, UserId},
+    profile::Profile,
+    seen::Seen,
     signal::DeviceType,
     text::{Email, ExternalId, Metadata, Phone},
     time::{DAY, Timestamp},
@@ -44,6 +46,8 @@ pub struct User {
     pub skipped: u32,
     /// What the user did lately.
     pub activity: Activity,
+    /// Where they were, when they come, and what became of their challenges.
+    pub profile: Profile,
 }
 
 /// That a user came from an address or with a fingerprint.
@@ -71,6 +75,10 @@ pub struct Device {
     pub attached: bool,
     /// What it did lately.
     pub activity: Activity,
+    /// When a challenge was last passed on it.
+    pub passed_at: Option<Timestamp>,
+    /// What it was seen with.
+    pub seen: Seen,
 }
 
 /// A fingerprint, as remembered.
@@ -80,6 +88,21 @@ pub struct Fingerprint {
     pub user_count: u32,
     /// What was done with it lately.
     pub activity: Activity,
+}
+
+/// What the things of a request were seen with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SeenWith {
+    /// The address.
+    pub ip: Seen,
+    /// The fingerprint.
+    pub fingerprint: Seen,
+    /// The domain of the e-mail address.
+    pub email_domain: Seen,
+    /// The mailbox behind the e-mail address.
+    pub email: Seen,
+    /// The phone number.
+    pub phone: Seen,
 }
 
 /// The past, as far as a decision asks for it.
@@ -103,6 +126,10 @@ pub struct History {
     pub ip: Activity,
     /// What was done with addresses of this e-mail domain lately.
     pub email_domain: Activity,
+    /// What the address, the fingerprint and the like were seen with.
+    pub seen: SeenWith,
+    /// When anybody last came from the page's origin.
+    pub origin_seen_at: Option<Timestamp>,
     /// For each list operand of the policies, in their order: whether the value is on the list; `None` when the value
     /// is unknown.
     pub memberships: Vec<Option<bool>>,

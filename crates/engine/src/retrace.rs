@@ -84,7 +84,13 @@ fn said(operand: &Operand, evaluation: &Evaluation) -> Value {
             let entry = evaluation.user_metadata().and_then(|metadata| metadata.get(key));
             entry.filter(|value| !value.is_array() && !value.is_object()).cloned().unwrap_or_default()
         }
-        Operand::Field(Field::Group | Field::EventCount(_) | Field::RiskSeverity(_) | Field::RiskScore(_))
+        Operand::Field(
+            Field::Group
+            | Field::EventCount(_)
+            | Field::DistinctCount(_)
+            | Field::RiskSeverity(_)
+            | Field::RiskScore(_),
+        )
         | Operand::Member { .. } => Value::Null,
     }
 }

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{BrowserId, FingerprintId},
-    text::{ActionName, Contact, Email, ExternalId, Metadata, Phone},
+    seen::{Mark, Thing},
+    text::{ActionName, Contact, Email, ExternalId, Metadata, Origin, Phone},
 };
 
 /// The kind of machine that a browser runs on.
@@ -122,6 +123,29 @@ pub struct Background {
     pub says_driven: Option<bool>,
     /// Whether the agent, or a trace in the browser, shows that it has no screen.
     pub shows_headless: Option<bool>,
+    /// Whether what the browser says of itself contradicts itself.
+    pub is_inconsistent: Option<bool>,
+    /// Whether the domain of the e-mail address takes mail for any name.
+    pub email_is_accept_all: Option<bool>,
+    /// What a native app reports.
+    pub native: Native,
+}
+
+/// What a native app reports of the device that it runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Native {
+    /// The system's protection was taken off an iPhone or iPad.
+    pub jailbroken_ios: Option<bool>,
+    /// It was taken off an Android device.
+    pub rooted_android: Option<bool>,
+    /// It is no device but Apple's simulator.
+    pub is_simulator: Option<bool>,
+    /// It is no device but an emulator of Android.
+    pub is_emulator: Option<bool>,
+    /// A debugger is attached to the app.
+    pub debugger_attached: Option<bool>,
+    /// A test tool operates the app.
+    pub ui_testing: Option<bool>,
 }
 
 /// A reading of the stable traits of a browser.
@@ -205,6 +229,27 @@ impl Signals {
     /// The number of the autonomous system that the address is in.
     pub fn asn(&self) -> Option<u32> {
         self.ip.and(self.place.as_ref())?.asn
+    }
+
+    /// The origin of the page that the action was taken on.
+    pub fn origin(&self) -> Option<String> {
+        self.page_url.as_deref().and_then(Origin::of_url).map(|origin| origin.to_string())
+    }
+
+    /// What a thing of this request is told apart by; `None` where it has none. Users and devices are known by ids of
+    /// ours, which are not here.
+    pub fn mark(&self, thing: Thing) -> Option<Mark> {
+        let name = match thing {
+            Thing::User | Thing::Device => None,
+            Thing::Ip => self.network(),
+            Thing::Fingerprint => self.fingerprint.map(|reading| reading.id.to_string()),
+            Thing::Email => self.valid_email().map(Email::normalized),
+            Thing::EmailDomain => self.valid_email().map(|email| email.domain().to_string()),
+            Thing::Phone => self.valid_phone().map(ToString::to_string),
+            Thing::Country => self.country().map(ToString::to_string),
+            Thing::Asn => self.asn().map(|asn| asn.to_string()),
+        };
+        name.as_deref().map(Mark::of)
     }
 
     /// Whether anything says who this is.

@@ -7,7 +7,10 @@
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-use crate::time::Timestamp;
+use crate::{
+    bytes::{put, take},
+    time::Timestamp,
+};
 
 /// The longest window that can be asked for, in seconds: seven days (spec section 5).
 pub const LONGEST_SECONDS: i64 = 604_800;
@@ -176,32 +179,6 @@ fn cell_width(age: i64) -> i64 {
 
 fn len(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-/// LEB128.
-fn put(out: &mut Vec<u8>, mut value: u64) {
-    loop {
-        let low = u8::try_from(value & 0x7f).unwrap_or_default();
-        value >>= 7;
-        if value == 0 {
-            out.push(low);
-            return;
-        }
-        out.push(low | 0x80);
-    }
-}
-
-fn take(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, after) = rest.split_first()?;
-        *rest = after;
-        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "keyed_by_project",
         sql: include_str!("../migrations/sqlite/0002_keyed_by_project.sql"),
     },
+    Migration { number: 3, name: "profiles", sql: include_str!("../migrations/sqlite/0003_profiles.sql") },
 ];
 
 /// The same steps on PostgreSQL.
@@ -34,6 +35,7 @@ pub const POSTGRES_MIGRATIONS: &[Migration] = &[
         name: "keyed_by_project",
         sql: include_str!("../migrations/postgres/0002_keyed_by_project.sql"),
     },
+    Migration { number: 3, name: "profiles", sql: include_str!("../migrations/postgres/0003_profiles.sql") },
 ];
 
 /// The number under which a database that is the target of an unfinished move says so: greater than any step's, so that

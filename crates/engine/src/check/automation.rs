@@ -21,6 +21,10 @@ pub(super) fn is_known_bot(inputs: &Inputs<'_>) -> OwnedFact {
     }
 }
 
+pub(super) fn signals_inconsistent(inputs: &Inputs<'_>) -> OwnedFact {
+    inputs.signals.background.is_inconsistent.into()
+}
+
 /// Whether any holds; unknown when none does and one of them isn't known.
 fn any(readings: [Option<bool>; 3]) -> OwnedFact {
     if readings.contains(&Some(true)) {

@@ -1,7 +1,7 @@
 //! Checks of the e-mail address.
 
-use super::Inputs;
-use crate::{fact::OwnedFact, text::Email};
+use super::{Inputs, seen};
+use crate::{fact::OwnedFact, seen::Thing, text::Email};
 
 pub(super) fn email_is_invalid(inputs: &Inputs<'_>) -> OwnedFact {
     inputs.signals.email.as_ref().map(|email| email.valid().is_none()).into()
@@ -13,6 +13,19 @@ pub(super) fn email_is_webmail(inputs: &Inputs<'_>) -> OwnedFact {
 
 pub(super) fn email_is_disposable(inputs: &Inputs<'_>) -> OwnedFact {
     inputs.signals.valid_email().and(inputs.signals.background.email_is_disposable).into()
+}
+
+pub(super) fn email_is_accept_all(inputs: &Inputs<'_>) -> OwnedFact {
+    inputs.signals.valid_email().and(inputs.signals.background.email_is_accept_all).into()
+}
+
+pub(super) fn email_is_gibberish(inputs: &Inputs<'_>) -> OwnedFact {
+    inputs.signals.valid_email().map(Email::is_gibberish).into()
+}
+
+pub(super) fn email_normalized_user_count(inputs: &Inputs<'_>) -> OwnedFact {
+    let here = inputs.signals.valid_email().map(|_| &inputs.history.seen.email);
+    here.map(|here| seen::count(inputs, here, Thing::User, seen::EVER)).into()
 }
 
 pub(super) fn is_email_verified(inputs: &Inputs<'_>) -> OwnedFact {

@@ -20,7 +20,14 @@ use super::{
     program::{Layout, Program},
     tree::Condition,
 };
-use crate::{environment::Environment, fact::Fact, field::Field, id::PolicyId, text::ActionName};
+use crate::{
+    environment::Environment,
+    fact::Fact,
+    field::{Field, Subject},
+    id::PolicyId,
+    seen::Thing,
+    text::ActionName,
+};
 
 /// Something that policies read: filled in once a decision.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +42,9 @@ pub enum Operand {
         list: String,
     },
 }
+
+/// Which distinct things policies count, for which subjects.
+pub type DistinctPairs = BTreeSet<(Subject, Thing)>;
 
 #[derive(Debug)]
 pub(super) struct Compiled {
@@ -58,6 +68,7 @@ impl Compiled {
 #[derive(Debug, Default)]
 pub struct PolicySet {
     operands: Vec<Operand>,
+    distinct: DistinctPairs,
     pub(super) program: Program,
     /// From the highest priority to the lowest.
     policies: Vec<Compiled>,
@@ -127,12 +138,22 @@ impl PolicySet {
         let ask = |action: &ActionName| (action.to_string(), asked(&starts, Some(action)));
         let named = actions.into_iter().map(ask).collect();
         let Layout { program, operands, .. } = layout;
-        Self { operands, program, policies: compiled, named, unnamed: asked(&starts, None) }
+        let pair = |operand: &Operand| match operand {
+            Operand::Field(Field::DistinctCount(wanted)) => Some((wanted.subject, wanted.thing)),
+            Operand::Field(_) | Operand::Member { .. } => None,
+        };
+        let distinct = operands.iter().filter_map(pair).collect();
+        Self { operands, distinct, program, policies: compiled, named, unnamed: asked(&starts, None) }
     }
 
     /// What must be known to run the set, slot by slot.
     pub fn operands(&self) -> &[Operand] {
         &self.operands
+    }
+
+    /// Which distinct things must be remembered, for which subjects, so that they can be counted.
+    pub const fn distinct(&self) -> &DistinctPairs {
+        &self.distinct
     }
 
     /// The policies that an action asks, in order.

@@ -24,7 +24,7 @@ mod trace;
 mod tree;
 mod type_check;
 
-pub use compile::{Matched, Operand, Outcome, PolicySet};
+pub use compile::{DistinctPairs, Matched, Operand, Outcome, PolicySet};
 pub use document::{Mode, Policy, Then};
 pub(crate) use trace::shown;
 pub use trace::{ConditionTrace, PolicyTrace, TraceParts, Truth};

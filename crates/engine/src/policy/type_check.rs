@@ -104,7 +104,11 @@ impl Checker<'_> {
         let field = Field::parse(&comparison.field)
             .map_err(|unknown| fault("field", format!("there is no field `{}`", unknown.name), unknown.help))?;
         let kind = field.kind();
-        operator(comparison, kind)?;
+        match comparison.op {
+            // The one number that lists hold.
+            Op::InList | Op::NotInList if comparison.field == "ip_asn" => return self.list(&field, comparison),
+            _ => operator(comparison, kind)?,
+        }
         match comparison.op {
             Op::InList | Op::NotInList => self.list(&field, comparison),
             _ => value(comparison, kind).and_then(|()| self.possible(&field, comparison)),
@@ -127,9 +131,14 @@ impl Checker<'_> {
             Field::FingerprintId => *kind == ListKind::Fingerprint,
             Field::DeviceId => *kind == ListKind::Device,
             Field::Metadata(_) => true,
+            Field::Check(_) => match comparison.field.as_str() {
+                "ip_country" | "phone_country" => *kind == ListKind::Country,
+                "ip_asn" => *kind == ListKind::Asn,
+                _ => false,
+            },
             _ => false,
         };
-        let help = "user lists hold `user_external_id`, ip lists `ip`, email lists `user_email`, email_domain lists `email_domain` and `user_email`, phone lists `user_phone`, fingerprint lists `fingerprint_id`, device lists `device_id`";
+        let help = "user lists hold `user_external_id`, ip lists `ip`, email lists `user_email`, email_domain lists `email_domain` and `user_email`, phone lists `user_phone`, fingerprint lists `fingerprint_id`, device lists `device_id`, country lists `ip_country` and `phone_country`, asn lists `ip_asn`";
         if fits {
             Ok(())
         } else {
@@ -172,17 +181,9 @@ impl Checker<'_> {
 
     /// Whether an effect can fill a list.
     fn target(&mut self, list: &str) {
-        match self.names.lists.get(list) {
-            None => {
-                let help = known(list, self.list_names());
-                self.say("/then/list", format!("there is no list `{list}`"), help);
-            }
-            Some(ListKind::Country | ListKind::Asn) => {
-                let help =
-                    "name a list of users, addresses, e-mail addresses, domains, phones, devices or fingerprints";
-                self.say("/then/list", format!("an evaluation has no value for the list `{list}`"), help);
-            }
-            Some(_) => {}
+        if !self.names.lists.contains_key(list) {
+            let help = known(list, self.list_names());
+            self.say("/then/list", format!("there is no list `{list}`"), help);
         }
     }
 

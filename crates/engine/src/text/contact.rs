@@ -95,6 +95,17 @@ impl Email {
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }
+
+    /// The address that stands for every spelling of the same mailbox: without tag, without the dots that its provider
+    /// ignores. To be compared, not to be written to.
+    pub fn normalized(&self) -> String {
+        super::mailbox::normalized(self)
+    }
+
+    /// Whether the part before the `@` looks typed at random.
+    pub fn is_gibberish(&self) -> bool {
+        super::gibberish::is_gibberish(self.local())
+    }
 }
 
 /// Characters that print nothing or turn the direction of what follows: an address that holds one reads as another.

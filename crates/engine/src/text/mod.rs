@@ -3,6 +3,8 @@
 mod action;
 mod contact;
 mod external_id;
+mod gibberish;
+mod mailbox;
 mod metadata;
 mod url;
 

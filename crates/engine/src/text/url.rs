@@ -24,6 +24,12 @@ impl Origin {
         if web && origin == text { Ok(Self(origin)) } else { Err(HELP) }
     }
 
+    /// The origin of a page; `None` when `url` is not that of one on the web.
+    pub fn of_url(url: &str) -> Option<Self> {
+        let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+        Some(Self(url.origin().ascii_serialization()))
+    }
+
     /// Whether it is this machine itself.
     pub fn is_loopback(&self) -> bool {
         Url::parse(&self.0).is_ok_and(|url| is_loopback(&url))

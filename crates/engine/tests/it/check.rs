@@ -1,13 +1,16 @@
 //! Every check's answers, against tables computed by hand.
 
+mod history;
 mod tables;
 
 use countersign_engine::{
     check::{self, CHECKS, Inputs},
     fact::{Kind, OwnedFact},
-    field::{EventCount, Field, Subject},
+    field::{DistinctCount, EventCount, Field, Subject},
     history::{Device, Fingerprint, History, Link, User},
     id::{BrowserId, DeviceId, FingerprintId, UserId},
+    profile::Profile,
+    seen::{Mark, Seen, Thing},
     signal::{Agent, Background, DeviceType, FingerprintReading, Signals},
     text::{ActionName, Contact, Email, ExternalId, Metadata},
     time::{DAY, HOUR, SECOND, Timestamp},
@@ -15,7 +18,10 @@ use countersign_engine::{
 };
 
 use OwnedFact::Unknown;
-use tables::cases;
+
+fn cases() -> Vec<Case> {
+    tables::cases().into_iter().chain(history::cases()).collect()
+}
 
 /// The moment of every evaluation here.
 const NOW: i64 = 1_764_000_000_000;
@@ -111,6 +117,7 @@ pub fn user(created_at: Timestamp) -> User {
         created_at,
         skipped: 0,
         activity: Activity::default(),
+        profile: Profile::default(),
     }
 }
 
@@ -126,7 +133,16 @@ fn verified(on_file: Option<&str>, verified: Option<&str>) -> History {
 
 pub fn device(number: u8, device_type: Option<DeviceType>, attached: bool) -> Device {
     let id = DeviceId::new(NOW, [number; 10]);
-    Device { id, browser: browser(number), fingerprint: None, device_type, attached, activity: Activity::default() }
+    Device {
+        id,
+        browser: browser(number),
+        fingerprint: None,
+        device_type,
+        attached,
+        activity: Activity::default(),
+        passed_at: None,
+        seen: Seen::default(),
+    }
 }
 
 fn devices(devices: &[(u8, Option<DeviceType>, bool)]) -> History {
@@ -154,7 +170,7 @@ fn case(
 /// The device of the history that is this browser, as a decision finds it.
 fn inputs<'a>(signals: &'a Signals, history: &'a History) -> Inputs<'a> {
     let device = history.devices.iter().find(|device| Some(device.browser) == signals.browser);
-    Inputs { signals, history, device, now: ago(0) }
+    Inputs { signals, history, device, now: ago(0), trust_days: 30 }
 }
 
 /// What was done so many milliseconds ago.
@@ -222,6 +238,8 @@ fn where_nothing_is_known_nothing_is_answered() {
     for subject in Subject::ALL {
         let wanted = EventCount { subject, action: None, seconds: 60 };
         assert_eq!(check::event_count(&inputs, &wanted), Unknown, "{subject:?}");
+        let wanted = DistinctCount { thing: Thing::Country, subject, seconds: 60 };
+        assert_eq!(check::distinct_count(&inputs, &wanted), Unknown, "{subject:?}");
     }
 }
 
@@ -229,6 +247,7 @@ fn where_nothing_is_known_nothing_is_answered() {
 fn counted(field: &str, inputs: &Inputs<'_>) -> OwnedFact {
     match Field::parse(field) {
         Ok(Field::EventCount(wanted)) => check::event_count(inputs, &wanted),
+        Ok(Field::DistinctCount(wanted)) => check::distinct_count(inputs, &wanted),
         other => panic!("{field} is {other:?}"),
     }
 }
@@ -287,4 +306,51 @@ fn events_are_counted_by_action_and_window() {
     ] {
         assert_eq!(counted(field, &inputs(&signals, &history)), number(count), "{field}");
     }
+}
+
+#[test]
+fn distinct_things_are_counted_for_whom_a_policy_names() {
+    let ips = |count: u8| {
+        let mut seen = Seen::default();
+        (0..count).for_each(|host| seen.record(Thing::Ip, Mark::of(&format!("198.51.100.{host}")), ago(30 * SECOND)));
+        seen
+    };
+    let mut known = device(1, None, true);
+    known.seen = ips(3);
+    let mut ada = user(ago(DAY));
+    ada.profile.seen = ips(1);
+    let mut history = History { user: Some(ada), devices: vec![known], ..History::default() };
+    history.seen.fingerprint = ips(4);
+    history.seen.email_domain = ips(5);
+    for number_of_users in 1..=2 {
+        let user = UserId::new(NOW, [number_of_users; 10]);
+        history.seen.ip.record(Thing::User, Mark::of(&user.to_string()), ago(90 * SECOND));
+    }
+    let signals = complete();
+    for (field, count) in [
+        // Those before, and this request's own.
+        ("distinct_count.ip.user.1h", 1 + 1),
+        ("distinct_count.ip.device.1h", 3 + 1),
+        ("distinct_count.ip.fingerprint.1h", 4 + 1),
+        ("distinct_count.ip.email_domain.1h", 5 + 1),
+        // User 1 is this one.
+        ("distinct_count.user.ip.1h", 2),
+        // Nobody else within a minute; this one now.
+        ("distinct_count.user.ip.1m", 1),
+        // Never noted, because no policy asked: this one alone.
+        ("distinct_count.device.user.1h", 1),
+        // This request has none.
+        ("distinct_count.phone.ip.1h", 0),
+    ] {
+        assert_eq!(counted(field, &inputs(&signals, &history)), number(count), "{field}");
+    }
+    // Who is not here yet joins those who are.
+    let newcomer = History { user: None, ..history };
+    assert_eq!(counted("distinct_count.user.ip.1h", &inputs(&signals, &newcomer)), number(3));
+    for wrong in
+        ["distinct_count.ip.ip.1h", "distinct_count.shoe.ip.1h", "distinct_count.ip.user", "distinct_count.ip.user.8d"]
+    {
+        assert!(Field::parse(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(Field::parse("distinct_count.user.ip.1h").unwrap().to_string(), "distinct_count.user.ip.1h");
 }

@@ -1,6 +1,7 @@
 //! What the browser SDK sends as `signals`, typed. Everything is optional: a browser that refuses a reading is no
 //! error, and a fact that isn't known stays unknown.
 
+use countersign_engine::signal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -55,6 +56,9 @@ pub struct ClientSignals {
     /// How the page was operated.
     #[serde(deserialize_with = "object_or_null")]
     pub input: Option<Input>,
+    /// What a native app reports.
+    #[serde(deserialize_with = "object_or_null")]
+    pub native: Option<Native>,
 }
 
 /// A text of at most 256 bytes.
@@ -175,4 +179,30 @@ pub struct Input {
     pub keys: Option<u32>,
     /// Events that a script made.
     pub synthetic: Option<u32>,
+}
+
+/// What a native app reports of the device that it runs on.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Native {
+    /// The system's protection was taken off an iPhone or iPad.
+    pub jailbroken_ios: Option<bool>,
+    /// It was taken off an Android device.
+    pub rooted_android: Option<bool>,
+    /// It runs in Apple's simulator.
+    pub is_simulator: Option<bool>,
+    /// It runs in an emulator of Android.
+    pub is_emulator: Option<bool>,
+    /// A debugger is attached.
+    pub debugger_attached: Option<bool>,
+    /// A test tool operates the app.
+    pub ui_testing: Option<bool>,
+}
+
+impl From<Native> for signal::Native {
+    fn from(reported: Native) -> Self {
+        let Native { jailbroken_ios, rooted_android, is_simulator, is_emulator, debugger_attached, ui_testing } =
+            reported;
+        Self { jailbroken_ios, rooted_android, is_simulator, is_emulator, debugger_attached, ui_testing }
+    }
 }

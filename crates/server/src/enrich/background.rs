@@ -2,9 +2,13 @@
 
 use std::net::IpAddr;
 
-use countersign_engine::{signal::Background, text::Phone};
+use countersign_engine::{
+    signal::{Agent, Background},
+    text::Phone,
+};
 
 use super::{
+    consistency,
     data::{Snapshot, Source},
     phone, place,
 };
@@ -17,6 +21,8 @@ pub struct Subject<'a> {
     pub ip: Option<IpAddr>,
     /// The user agent, as sent.
     pub agent: Option<&'a str>,
+    /// What that says.
+    pub says: &'a Agent,
     /// What the browser reads of itself.
     pub signals: &'a ClientSignals,
     /// The domain of a usable e-mail address.
@@ -30,7 +36,7 @@ const HEADLESS: [&str; 4] = ["Headless", "headless", "PhantomJS", "SlimerJS"];
 
 /// Looks everything up; names of sources that were not there are added to `missing`.
 pub fn of(data: &Snapshot, subject: Subject<'_>, missing: &mut Vec<String>) -> Background {
-    let Subject { ip, agent, signals, domain, phone } = subject;
+    let Subject { ip, agent, says, signals, domain, phone } = subject;
     let phone = phone.map(phone::read);
     let automation = signals.automation.as_ref();
     let traces = automation.and_then(|automation| automation.traces.as_deref());
@@ -52,6 +58,12 @@ pub fn of(data: &Snapshot, subject: Subject<'_>, missing: &mut Vec<String>) -> B
             agent.map(shows_headless),
             traces.map(|traces| traces.iter().any(|trace| shows_headless(trace))),
         ),
+        is_inconsistent: consistency::contradicts(agent, says, signals),
+        // Off unless the operator has such a list: its absence is a choice.
+        email_is_accept_all: domain
+            .zip(data.table(Source::AcceptAllDomains))
+            .map(|(domain, table)| table.covers(domain)),
+        native: signals.native.map(Into::into).unwrap_or_default(),
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod address;
 pub mod agent;
 pub mod background;
+pub mod consistency;
 pub mod data;
 pub mod fingerprint;
 pub mod phone;

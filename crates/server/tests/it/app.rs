@@ -48,6 +48,8 @@ pub struct Options {
     pub sms: Option<String>,
     /// The project's settings, over the usual ones.
     pub settings: Option<Value>,
+    /// A file of cities of the operator's own.
+    pub cities: Option<Vec<u8>>,
     /// No proxy is trusted: every client comes from the socket's address.
     pub no_proxy: bool,
 }
@@ -112,11 +114,16 @@ impl TestApp {
         let hook = || format!("provider = \"hook\"\nurl = \"http://{gateway}/sms\"\nsecret = \"{HOOK_SECRET}\"\n");
         let sms_settings = options.sms.unwrap_or_else(hook);
         let (database, postgres) = database();
+        let city = options.cities.map_or("off", |bytes| {
+            std::fs::write(data.path().join("city.mmdb"), bytes).unwrap();
+            "city.mmdb"
+        });
         let settings = format!(
             "listen = \"{address}\"\npublic_url = \"http://{address}\"\ndata_dir = \"{}\"\ntrusted_proxies = [{trusted}]\n\
              shutdown_seconds = 1\n{database}\
              [mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Shop <no-reply@shop.example>\"\ntimeout_seconds = 2\n\
-             [sms]\n{sms_settings}allow_private_addresses = true\ntimeout_seconds = 2\n",
+             [sms]\n{sms_settings}allow_private_addresses = true\ntimeout_seconds = 2\n\
+             [data]\ncity = \"{city}\"\n",
             data.path().display(),
         );
         let config = Config::load(Some(("test.toml", &settings)), []).unwrap();

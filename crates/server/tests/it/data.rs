@@ -1,6 +1,6 @@
 //! The data sets: the pack that is compiled in, and files of the operator's own.
 
-mod files;
+pub mod files;
 mod pack;
 
 use std::{net::IpAddr, path::Path};

@@ -54,9 +54,10 @@ impl Seeded {
             (DocumentKind::List, lists()),
             (DocumentKind::Policy, policies()),
         ] {
-            changes.extend(documents.into_iter().map(|document| DocumentChange {
+            // In the order in which they stand here: policies of one priority are asked by creation.
+            changes.extend(documents.into_iter().zip(1_u64..).map(|(document, place)| DocumentChange {
                 kind,
-                id: rng.bytes(),
+                id: (u128::from(place) << 64 | u128::from(u64::from_be_bytes(rng.bytes()))).to_be_bytes(),
                 name: document["name"].as_str().unwrap().to_owned(),
                 body: Some(document.to_string()),
             }));
@@ -148,7 +149,7 @@ fn configs() -> Vec<Value> {
 }
 
 fn lists() -> Vec<Value> {
-    vec![json!({"name": "watched", "kind": "user"})]
+    vec![json!({"name": "watched", "kind": "user"}), json!({"name": "closed", "kind": "country"})]
 }
 
 /// Each action stands for one thing that a policy can do.
@@ -184,6 +185,9 @@ fn policies() -> Vec<Value> {
         policy("Tagged", "post", "", json!({"effect": "tag", "tag": "posted"})),
         policy("Watch", "chargeback", "", json!({"effect": "add_to_list", "list": "watched"})),
         policy("Watched", "buy", "user_external_id in_list \"watched\"", json!({"verdict": "deny"})),
+        policy("Crowd", "crowd", "distinct_count.user.ip.1h > 2", json!({"verdict": "deny"})),
+        policy("Close a country", "close", "", json!({"effect": "add_to_list", "list": "closed"})),
+        policy("Closed country", "visit", "ip_country in_list \"closed\"", json!({"verdict": "deny"})),
     ];
     let mut production = policy("Closed", "launch", "", json!({"verdict": "deny"}));
     production["environment"] = "production".into();

@@ -11,9 +11,12 @@ use countersign_engine::{
     decide::{self, Decision, Lookup, Subjects},
     environment::Environment,
     evaluation::{Effect, Evaluation},
-    history::{Fingerprint, History, Link},
+    history::{Fingerprint, History, Link, SeenWith},
     id::BrowserId,
+    seen::Seen,
     signal::Signals,
+    time::{DAY, Timestamp},
+    window::Activity,
 };
 use futures_util::{future::try_join_all, try_join};
 
@@ -23,6 +26,12 @@ use crate::{
     Keys, Operation, StateKey, StoreError, Tx, op,
     row::{self, subject::Subject, user::UserRef},
 };
+
+/// The kinds of rows that evaluations are counted in, in the order in which their keys are listed below.
+const COUNTED: [&str; 5] = ["ip", "fingerprint", "email_domain", "email", "phone"];
+
+/// The kind of row that an origin is remembered in: written once a day, since every evaluation of a site has the same.
+const ORIGIN: &str = "origin";
 
 /// Evaluates one action.
 #[derive(Clone, Debug)]
@@ -66,13 +75,14 @@ impl Operation for Evaluate {
 
     fn keys(&self, keys: &mut Keys) {
         let project = self.project.id.to_bytes();
-        let Subjects { network, fingerprint, email_domain, .. } = Subjects::of(&self.signals);
         if let Some(by) = UserRef::of(&self.signals) {
             by.hold(keys, &project);
         }
-        for (kind, key) in [("ip", network), ("fingerprint", fingerprint), ("email_domain", email_domain)] {
+        let Subjects { network, fingerprint, email_domain, email, phone, .. } = Subjects::of(&self.signals);
+        let counted = [network, fingerprint, email_domain, email, phone];
+        for (kind, key) in COUNTED.into_iter().zip(&counted) {
             if let Some(key) = key {
-                keys.share(&StateKey { project: &project, kind, key: &key });
+                keys.share(&StateKey { project: &project, kind, key });
             }
         }
     }
@@ -96,9 +106,25 @@ impl Evaluate {
     async fn remember<T: Tx>(&self, tx: &T, by: Option<&UserRef>) -> Result<(History, Option<Challenge>), StoreError> {
         let project = self.project.id.to_bytes();
         let early = self.lookups(&History::default());
-        let Subjects { network, fingerprint, email_domain, country, asn } = Subjects::of(&self.signals);
+        let Subjects { network, fingerprint, email_domain, country, asn, email, phone, origin } =
+            Subjects::of(&self.signals);
         let unused = self.moment.now.plus(-self.project.settings.device_unused());
-        let (older, user, devices, user_ip, user_fingerprint, user_country, user_asn, ip, print, domain, answers) = try_join!(
+        let (
+            older,
+            user,
+            devices,
+            user_ip,
+            user_fingerprint,
+            user_country,
+            user_asn,
+            ip,
+            print,
+            domain,
+            email,
+            phone,
+            origin,
+            answers,
+        ) = try_join!(
             // Before the user: whoever takes a step of a challenge holds the two in this order.
             async {
                 match (by, self.signals.browser) {
@@ -125,9 +151,26 @@ impl Evaluate {
             subject(tx, &project, "ip", network.as_deref()),
             subject(tx, &project, "fingerprint", fingerprint.as_deref()),
             subject(tx, &project, "email_domain", email_domain.as_deref()),
+            subject(tx, &project, "email", email.as_deref()),
+            subject(tx, &project, "phone", phone.as_deref()),
+            async {
+                match origin.as_deref() {
+                    Some(key) => row::subject::last_seen(tx, &StateKey { project: &project, kind: ORIGIN, key }).await,
+                    None => Ok(None),
+                }
+            },
             try_join_all(early.iter().map(|lookup| self.is_member(tx, &project, lookup))),
         )?;
+        let seen = |subject: &Option<Subject>| subject.as_ref().map(|subject| subject.seen.clone()).unwrap_or_default();
         let mut history = History {
+            seen: SeenWith {
+                ip: seen(&ip),
+                fingerprint: seen(&print),
+                email_domain: seen(&domain),
+                email: seen(&email),
+                phone: seen(&phone),
+            },
+            origin_seen_at: origin,
             user,
             user_ip,
             user_fingerprint,
@@ -228,21 +271,31 @@ impl Evaluate {
 
     fn write_subjects<T: Tx>(&self, tx: &T, decision: &Decision) {
         let (project, now) = (self.project.id.to_bytes(), self.moment.now);
-        let Subjects { network, fingerprint, email_domain, .. } = Subjects::of(&self.signals);
+        let Subjects { network, fingerprint, email_domain, email, phone, origin, .. } = Subjects::of(&self.signals);
         let after = &decision.after;
-        let counted =
-            |activity: &countersign_engine::window::Activity| Subject { user_count: 0, activity: activity.clone() };
-        let save = |kind, key: String, subject| {
-            row::subject::save(tx, &StateKey { project: &project, kind, key: &key }, &subject, now);
+        let subject = |user_count, activity: &Activity, seen: &Seen| Subject {
+            user_count,
+            activity: activity.clone(),
+            seen: seen.clone(),
         };
-        if let Some(key) = network {
-            save("ip", key, counted(&after.ip));
+        let nothing = Activity::default();
+        let print = after.fingerprint.as_ref();
+        let subjects = [
+            Some(subject(0, &after.ip, &after.seen.ip)),
+            print.map(|print| subject(print.user_count, &print.activity, &after.seen.fingerprint)),
+            Some(subject(0, &after.email_domain, &after.seen.email_domain)),
+            Some(subject(0, &nothing, &after.seen.email)),
+            Some(subject(0, &nothing, &after.seen.phone)),
+        ];
+        let counted = [network, fingerprint, email_domain, email, phone];
+        for ((kind, key), subject) in COUNTED.into_iter().zip(&counted).zip(&subjects) {
+            if let (Some(key), Some(subject)) = (key, subject) {
+                row::subject::save(tx, &StateKey { project: &project, kind, key }, subject, now);
+            }
         }
-        if let Some(key) = email_domain {
-            save("email_domain", key, counted(&after.email_domain));
-        }
-        if let (Some(key), Some(print)) = (fingerprint, &after.fingerprint) {
-            save("fingerprint", key, Subject { user_count: print.user_count, activity: print.activity.clone() });
+        let is_stale = |at: Timestamp| now.since(at) > DAY;
+        if let (Some(key), true) = (&origin, after.origin_seen_at.is_none_or(is_stale)) {
+            row::subject::touch(tx, &StateKey { project: &project, kind: ORIGIN, key }, now);
         }
     }
 

@@ -3,6 +3,7 @@
 use countersign_engine::{
     challenge::Challenge,
     id::{EvaluationId, ProjectId},
+    seen::Mark,
     signal::{Place, network_of},
     time::Timestamp,
 };
@@ -92,7 +93,11 @@ pub(crate) async fn distrust<T: Tx>(tx: &T, project: &[u8; 16], stored: &StoredE
     let evaluation = &stored.evaluation;
     let Some(user) = &evaluation.user else { return Ok(()) };
     // Held, so that an evaluation under way doesn't write back what is taken here.
-    row::user::by_id(tx, project, user.id).await?;
+    let held = row::user::by_id(tx, project, user.id).await?;
+    if let (Some(mut held), Some(ip)) = (held, evaluation.ip) {
+        held.profile.forget(Mark::of(&network_of(ip)));
+        row::user::touch(tx, project, &held, evaluation.created_at);
+    }
     if let Some(device) = evaluation.device {
         row::device::detach(tx, project, user.id, device);
     }

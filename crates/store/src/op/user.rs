@@ -3,6 +3,7 @@
 use countersign_engine::{
     history::User,
     id::{ProjectId, UserId},
+    profile::Profile,
     text::{Email, ExternalId, Metadata, Phone},
     time::Timestamp,
     window::Activity,
@@ -183,6 +184,7 @@ fn new_user(id: UserId, external_id: ExternalId, now: Timestamp) -> User {
         created_at: now,
         skipped: 0,
         activity: Activity::default(),
+        profile: Profile::default(),
     }
 }
 

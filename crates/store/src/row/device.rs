@@ -7,12 +7,12 @@ use countersign_engine::{
     time::Timestamp,
 };
 
-use super::{activity, json, to_json, user::UserRef};
+use super::{activity, json, seen as read_seen, to_json, user::UserRef};
 use crate::{Row, Sql, StoreError, Tx, Value};
 
 macro_rules! device_columns {
     () => {
-        "d.device_id, d.browser_id, d.fingerprint_id, d.device_type, d.attached, d.activity"
+        "d.device_id, d.browser_id, d.fingerprint_id, d.device_type, d.attached, d.activity, d.passed_at, d.seen"
     };
 }
 
@@ -30,20 +30,23 @@ static OF_USER: Sql = Sql::same(concat!(
 .for_many();
 static SAVE: Sql = Sql::same(
     "INSERT INTO devices (project_id, user_id, browser_id, device_id, fingerprint_id, device_type, agent, attached, \
-     attached_at, activity, created_at, last_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) \
+     attached_at, activity, passed_at, seen, created_at, last_seen_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
      ON CONFLICT (project_id, user_id, browser_id) DO UPDATE SET fingerprint_id = excluded.fingerprint_id, \
      device_type = excluded.device_type, agent = excluded.agent, attached = excluded.attached, \
      attached_at = CASE WHEN devices.attached = 0 AND excluded.attached = 1 THEN excluded.attached_at ELSE devices.attached_at END, \
-     activity = excluded.activity, \
+     activity = excluded.activity, passed_at = excluded.passed_at, seen = excluded.seen, \
      last_seen_at = CASE WHEN excluded.last_seen_at > devices.last_seen_at THEN excluded.last_seen_at ELSE devices.last_seen_at END",
 )
 .for_many();
-static ATTACH: Sql = Sql::same(
-    "UPDATE devices SET attached = 1, attached_at = $1, last_seen_at = CASE WHEN $1 > last_seen_at THEN $1 ELSE last_seen_at END \
-     WHERE project_id = $2 AND user_id = $3 AND browser_id = $4 AND attached = 0",
+static PASS: Sql = Sql::same(
+    "UPDATE devices SET attached_at = CASE WHEN attached = 1 THEN attached_at ELSE $1 END, attached = 1, passed_at = $1, \
+     last_seen_at = CASE WHEN $1 > last_seen_at THEN $1 ELSE last_seen_at END \
+     WHERE project_id = $2 AND user_id = $3 AND browser_id = $4",
 );
-static DETACH: Sql =
-    Sql::same("UPDATE devices SET attached = 0 WHERE project_id = $1 AND user_id = $2 AND device_id = $3");
+static DETACH: Sql = Sql::same(
+    "UPDATE devices SET attached = 0, passed_at = NULL WHERE project_id = $1 AND user_id = $2 AND device_id = $3",
+);
 // In one order, so that two who log out of the same users don't wait in a circle.
 static OF_BROWSER: Sql = Sql::same(
     "SELECT user_id, device_id FROM devices WHERE project_id = $1 AND browser_id = $2 AND attached = 1 \
@@ -54,7 +57,7 @@ static LIST: Sql = Sql::same(
      WHERE project_id = $1 AND user_id = $2 AND attached_at IS NOT NULL ORDER BY last_seen_at DESC LIMIT 200",
 );
 
-pub(crate) const ALL: &[&Sql] = &[&OF_USER, &OF_BROWSER, &SAVE, &ATTACH, &DETACH, &LIST];
+pub(crate) const ALL: &[&Sql] = &[&OF_USER, &OF_BROWSER, &SAVE, &PASS, &DETACH, &LIST];
 
 /// The user's attached devices used since `since`, and this browser's own. Whoever changes a user's devices holds the
 /// user, so it's enough to read them.
@@ -103,18 +106,20 @@ pub(crate) fn save<T: Tx>(
             device.attached.into(),
             device.attached.then_some(seen.millis()).into(),
             device.activity.to_bytes().as_slice().into(),
+            device.passed_at.map(Timestamp::millis).into(),
+            device.seen.to_bytes().as_slice().into(),
             seen.millis().into(),
         ],
     );
     Ok(())
 }
 
-/// Attaches the device that `browser` is for the user.
-pub(crate) fn attach<T: Tx>(tx: &T, project: &[u8; 16], user: UserId, browser: BrowserId, now: Timestamp) {
-    tx.write(&ATTACH, &[now.millis().into(), project.into(), (&user.to_bytes()).into(), (&browser.to_bytes()).into()]);
+/// A challenge was passed on the device that `browser` is for the user: it is attached.
+pub(crate) fn pass<T: Tx>(tx: &T, project: &[u8; 16], user: UserId, browser: BrowserId, now: Timestamp) {
+    tx.write(&PASS, &[now.millis().into(), project.into(), (&user.to_bytes()).into(), (&browser.to_bytes()).into()]);
 }
 
-/// Detaches a device.
+/// Detaches a device: what was passed on it counts no longer.
 pub(crate) fn detach<T: Tx>(tx: &T, project: &[u8; 16], user: UserId, device: DeviceId) {
     tx.write(&DETACH, &[project.into(), (&user.to_bytes()).into(), (&device.to_bytes()).into()]);
 }
@@ -177,6 +182,8 @@ fn decode(row: &Row) -> Result<Device, StoreError> {
         device_type: row.opt_text(3)?.and_then(type_of),
         attached: row.bool(4)?,
         activity: activity(row.bytes(5)?, "device activity")?,
+        passed_at: row.opt_int(6)?.map(Timestamp::from_millis),
+        seen: read_seen(row.bytes(7)?, "what a device was seen with")?,
     })
 }
 

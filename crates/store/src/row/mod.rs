@@ -11,7 +11,7 @@ pub(crate) mod user;
 pub use device::DeviceRow;
 pub use evaluation::StoredEvaluation;
 
-use countersign_engine::window::Activity;
+use countersign_engine::{profile::Profile, seen::Seen, window::Activity};
 use serde::de::DeserializeOwned;
 
 use crate::StoreError;
@@ -29,6 +29,16 @@ pub(crate) fn to_json<T: serde::Serialize>(value: &T, what: &'static str) -> Res
 /// Reads the counts of a subject.
 pub(crate) fn activity(bytes: &[u8], what: &'static str) -> Result<Activity, StoreError> {
     Activity::from_bytes(bytes).ok_or(StoreError::Corrupt { what })
+}
+
+/// Reads which distinct things a subject was seen with.
+pub(crate) fn seen(bytes: &[u8], what: &'static str) -> Result<Seen, StoreError> {
+    Seen::from_bytes(bytes).ok_or(StoreError::Corrupt { what })
+}
+
+/// Reads what is remembered of a user.
+pub(crate) fn profile(bytes: &[u8], what: &'static str) -> Result<Profile, StoreError> {
+    Profile::from_bytes(bytes).ok_or(StoreError::Corrupt { what })
 }
 
 /// Reads a checked text.

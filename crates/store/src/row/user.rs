@@ -8,7 +8,7 @@ use countersign_engine::{
     time::Timestamp,
 };
 
-use super::{activity, checked, json, to_json};
+use super::{activity, checked, json, profile, to_json};
 use crate::{Keys, Row, Sql, StoreError, Tx};
 
 /// What a user is found by: the kind of the reference and the reference.
@@ -46,7 +46,7 @@ impl UserRef {
 macro_rules! user_columns {
     () => {
         "u.user_id, u.external_id, u.email, u.phone, u.verified_email, u.verified_phone, u.metadata, u.user_groups, \
-         u.suspended_at, u.skipped, u.activity, u.created_at"
+         u.suspended_at, u.skipped, u.activity, u.created_at, u.profile"
     };
 }
 
@@ -63,18 +63,18 @@ static BY_ID: Sql =
         .locking("FOR UPDATE");
 static SAVE: Sql = Sql::same(
     "INSERT INTO users (project_id, user_id, external_id, email, phone, verified_email, verified_phone, metadata, \
-     user_groups, suspended_at, skipped, activity, created_at, last_seen_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+     user_groups, suspended_at, skipped, activity, profile, created_at, last_seen_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
      ON CONFLICT (project_id, user_id) DO UPDATE SET external_id = excluded.external_id, email = excluded.email, \
      phone = excluded.phone, verified_email = excluded.verified_email, verified_phone = excluded.verified_phone, \
      metadata = excluded.metadata, user_groups = excluded.user_groups, suspended_at = excluded.suspended_at, \
-     skipped = excluded.skipped, activity = excluded.activity, \
+     skipped = excluded.skipped, activity = excluded.activity, profile = excluded.profile, \
      last_seen_at = CASE WHEN excluded.last_seen_at > users.last_seen_at THEN excluded.last_seen_at ELSE users.last_seen_at END",
 )
 .for_many();
 static TOUCH: Sql = Sql::same(
-    "UPDATE users SET activity = $1, last_seen_at = CASE WHEN $2 > last_seen_at THEN $2 ELSE last_seen_at END \
-     WHERE project_id = $3 AND user_id = $4",
+    "UPDATE users SET activity = $1, profile = $2, \
+     last_seen_at = CASE WHEN $3 > last_seen_at THEN $3 ELSE last_seen_at END WHERE project_id = $4 AND user_id = $5",
 )
 .for_many();
 static SAVE_REF: Sql = Sql::same(
@@ -117,6 +117,7 @@ pub(crate) fn save<T: Tx>(tx: &T, project: &[u8; 16], user: &User, seen: Timesta
             user.suspended_at.map(Timestamp::millis).into(),
             i64::from(user.skipped).into(),
             user.activity.to_bytes().as_slice().into(),
+            user.profile.to_bytes().as_slice().into(),
             user.created_at.millis().into(),
             seen.millis().into(),
         ],
@@ -126,8 +127,17 @@ pub(crate) fn save<T: Tx>(tx: &T, project: &[u8; 16], user: &User, seen: Timesta
 
 /// Writes only what an evaluation changes about a user who was there before.
 pub(crate) fn touch<T: Tx>(tx: &T, project: &[u8; 16], user: &User, seen: Timestamp) {
-    let activity = user.activity.to_bytes();
-    tx.write(&TOUCH, &[activity.as_slice().into(), seen.millis().into(), project.into(), (&user.id.to_bytes()).into()]);
+    let (activity, profile) = (user.activity.to_bytes(), user.profile.to_bytes());
+    tx.write(
+        &TOUCH,
+        &[
+            activity.as_slice().into(),
+            profile.as_slice().into(),
+            seen.millis().into(),
+            project.into(),
+            (&user.id.to_bytes()).into(),
+        ],
+    );
 }
 
 /// Lets the user be found by `by`; whoever was found by it before no longer is.
@@ -151,5 +161,6 @@ fn decode(row: &Row) -> Result<User, StoreError> {
         skipped: u32::try_from(row.int(9)?).unwrap_or(u32::MAX),
         activity: activity(row.bytes(10)?, "user activity")?,
         created_at: Timestamp::from_millis(row.int(11)?),
+        profile: profile(row.bytes(12)?, "user profile")?,
     })
 }

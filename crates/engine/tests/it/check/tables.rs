@@ -182,7 +182,7 @@ fn contact() -> Vec<Case> {
         case("not on the list", webmail(Some(false)), known_user(), [("email_is_webmail", bool(false))]),
     ];
     let (ada, eve) = (Some("ada@example.com"), Some("eve@example.com"));
-    for (what, signals, history, answer) in [
+    for (what, signals, history, answer) in vec![
         ("a new user's claim", claims("ada@example.com"), History::default(), bool(false)),
         ("claimed, never verified", claims("ada@example.com"), verified(ada, None), bool(false)),
         ("the verified one", claims("ada@example.com"), verified(ada, ada), bool(true)),

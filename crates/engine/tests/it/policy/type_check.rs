@@ -73,8 +73,6 @@ fn what_a_policy_does_must_be_possible() {
         (challenge("nothing_like_it"), "/then/challenge_config", "there is no challenge config"),
         (add("vups"), "/then/list", "there is no list `vups`"),
         (Then::RemoveFromList { list: "gone".into() }, "/then/list", "there is no list `gone`"),
-        (add("countries"), "/then/list", "an evaluation has no value for the list `countries`"),
-        (add("networks"), "/then/list", "an evaluation has no value for the list `networks`"),
         (tag(""), "/then/tag", "the tag is empty or too long"),
         (tag(&"x".repeat(101)), "/then/tag", "the tag is empty or too long"),
     ] {
@@ -83,8 +81,8 @@ fn what_a_policy_does_must_be_possible() {
         assert_eq!(found[0].0, path);
         assert!(found[0].1.contains(what), "{found:?}");
     }
-    for then in [challenge("login"), add("vip"), add("office"), add("machines"), tag("x"), Then::Verdict(Verdict::Deny)]
-    {
+    let lists = ["vip", "office", "machines", "countries", "networks"].map(add);
+    for then in lists.into_iter().chain([challenge("login"), tag("x"), Then::Verdict(Verdict::Deny)]) {
         assert_eq!(problems(&policy(condition("true"), then)), []);
     }
 }
@@ -100,10 +98,12 @@ fn lists_fit_the_fields_whose_values_they_hold() {
         ("user_phone", "phones"),
         ("fingerprint_id", "prints"),
         ("device_id", "machines"),
+        ("ip_country", "countries"),
+        ("phone_country", "countries"),
+        ("ip_asn", "networks"),
     ];
-    let fields =
-        ["user_external_id", "ip", "user_email", "email_domain", "user_phone", "fingerprint_id", "device_id", "group"];
-    for field in fields {
+    let others = ["group", "device_count", "is_new_ip"];
+    for field in fits.iter().map(|(field, _)| *field).chain(others) {
         for list in names().lists.keys() {
             let found = problems(&policy(condition(&format!("{field} in_list \"{list}\"")), tag("held")));
             assert_eq!(found.is_empty(), fits.contains(&(field, list)), "{field} in_list {list}: {found:?}");

@@ -243,6 +243,7 @@ fn measure(ctx: &Ctx, key: &KeyOf, request: Evaluation, headers: &HeaderMap, cal
     let looked_at = background::Subject {
         ip,
         agent: user_agent,
+        says: &agent,
         signals: &request.signals,
         domain,
         phone: phone.as_ref().and_then(Contact::valid),

@@ -32,6 +32,8 @@ pub struct DataConfig {
     pub disposable_domains: String,
     /// Domains of free mail providers.
     pub webmail_domains: String,
+    /// Domains that take mail for any name.
+    pub accept_all_domains: String,
     /// Time zone to countries.
     pub time_zones: String,
     /// Seconds between looks at the files.
@@ -71,6 +73,7 @@ impl DataConfig {
         match () {
             () if missing(Source::City) => Some(("data.city", NOT_IN_PACK)),
             () if missing(Source::Proxy) => Some(("data.proxy", NOT_IN_PACK)),
+            () if missing(Source::AcceptAllDomains) => Some(("data.accept_all_domains", NOT_IN_PACK)),
             () => None,
         }
     }
@@ -88,6 +91,7 @@ impl DataConfig {
             Source::CrawlerAgents => &self.crawler_agents,
             Source::DisposableDomains => &self.disposable_domains,
             Source::WebmailDomains => &self.webmail_domains,
+            Source::AcceptAllDomains => &self.accept_all_domains,
             Source::TimeZones => &self.time_zones,
             // Names are names: there is nothing to choose.
             Source::CountryNames => "builtin",

@@ -50,6 +50,8 @@ pub enum Source {
     DisposableDomains,
     /// Domains of free mail providers.
     WebmailDomains,
+    /// Domains that take mail for any name.
+    AcceptAllDomains,
     /// Time zone to countries.
     TimeZones,
     /// Country code to name.
@@ -58,7 +60,7 @@ pub enum Source {
 
 impl Source {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Country,
         Self::Asn,
         Self::City,
@@ -70,6 +72,7 @@ impl Source {
         Self::CrawlerAgents,
         Self::DisposableDomains,
         Self::WebmailDomains,
+        Self::AcceptAllDomains,
         Self::TimeZones,
         Self::CountryNames,
     ];
@@ -88,6 +91,7 @@ impl Source {
             Self::CrawlerAgents => "crawler_agents",
             Self::DisposableDomains => "disposable_domains",
             Self::WebmailDomains => "webmail_domains",
+            Self::AcceptAllDomains => "accept_all_domains",
             Self::TimeZones => "time_zones",
             Self::CountryNames => "country_names",
         }

@@ -72,7 +72,7 @@ pub fn bytes(source: Source) -> Option<&'static [u8]> {
         Source::WebmailDomains => file!("webmail_domains.txt"),
         Source::TimeZones => file!("time_zones.tsv"),
         Source::CountryNames => file!("country_names.tsv"),
-        Source::City | Source::Proxy => return None,
+        Source::City | Source::Proxy | Source::AcceptAllDomains => return None,
     })
 }
 
@@ -86,8 +86,10 @@ pub fn table(source: Source) -> Result<Table, Fault> {
             ranges::parse_networks(text()?).map(Table::Ranges)
         }
         Source::CrawlerAgents => Agents::parse(text()?).map(Table::Agents),
-        Source::DisposableDomains | Source::WebmailDomains | Source::TimeZones | Source::CountryNames => {
-            Ok(Table::Lines(Lines::sorted(text()?)))
-        }
+        Source::DisposableDomains
+        | Source::WebmailDomains
+        | Source::AcceptAllDomains
+        | Source::TimeZones
+        | Source::CountryNames => Ok(Table::Lines(Lines::sorted(text()?))),
     }
 }

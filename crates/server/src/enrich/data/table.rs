@@ -33,7 +33,9 @@ impl Table {
                 ranges::parse_networks(&bytes).map(Self::Ranges)
             }
             Source::CrawlerAgents => Agents::parse(&text(bytes)?).map(Self::Agents),
-            Source::DisposableDomains | Source::WebmailDomains => Lines::domains(&text(bytes)?).map(Self::Lines),
+            Source::DisposableDomains | Source::WebmailDomains | Source::AcceptAllDomains => {
+                Lines::domains(&text(bytes)?).map(Self::Lines)
+            }
             Source::TimeZones | Source::CountryNames => Lines::pairs(&text(bytes)?).map(Self::Lines),
         }
     }

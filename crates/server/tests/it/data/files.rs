@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{ip, open};
 
 /// A small `MaxMind` DB file: networks of IPv4, `a.b.c.d/n`, and their records.
-fn mmdb(kind: &str, records: &[(&str, Value)]) -> Vec<u8> {
+pub fn mmdb(kind: &str, records: &[(&str, Value)]) -> Vec<u8> {
     let mut tree = vec![[Node::Nothing; 2]];
     let mut data = Vec::new();
     for (network, record) in records {

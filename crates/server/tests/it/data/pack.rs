@@ -91,7 +91,9 @@ fn mail_domains_zones_and_agents_are_known() {
     let data = data.current();
     let reading = |domain, agent, zone: &str| {
         let signals = ClientSignals { time_zone: Some(zone.to_owned()), ..ClientSignals::default() };
-        let subject = Subject { ip: None, agent: Some(agent), signals: &signals, domain: Some(domain), phone: None };
+        let says = countersign_engine::signal::Agent::default();
+        let subject =
+            Subject { ip: None, agent: Some(agent), says: &says, signals: &signals, domain: Some(domain), phone: None };
         background::of(&data, subject, &mut Vec::new())
     };
     let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
@@ -117,7 +119,9 @@ fn a_source_that_is_off_is_missing_and_leaves_its_checks_unknown() {
     let place = place::of(&data.current(), ip("8.8.8.8"), &mut missing).unwrap();
     assert_eq!(place.network.vpn, None);
     let signals = ClientSignals::default();
-    let subject = Subject { ip: None, agent: None, signals: &signals, domain: Some("mailinator.com"), phone: None };
+    let says = countersign_engine::signal::Agent::default();
+    let domain = Some("mailinator.com");
+    let subject = Subject { ip: None, agent: None, says: &says, signals: &signals, domain, phone: None };
     assert_eq!(background::of(&data.current(), subject, &mut missing).email_is_disposable, None);
     assert_eq!(missing, ["vpn", "proxy", "disposable_domains"]);
 }

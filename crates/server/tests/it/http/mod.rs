@@ -6,6 +6,7 @@ mod devices;
 mod evaluate;
 mod places;
 mod feedback;
+mod history;
 mod rate;
 mod trace;
 mod users;

@@ -9,7 +9,7 @@ use countersign_engine::{
     time::Timestamp,
 };
 
-use super::{StepOutcome, complete};
+use super::{StepOutcome, settle};
 use crate::{Operation, StoreError, Tx, row};
 
 /// Tries a code.
@@ -43,7 +43,7 @@ impl Operation for AttemptCode {
             Err(refusal) => Ok(StepOutcome::Refused(Box::new(challenge), refusal)),
             Ok((next, attempt)) => {
                 row::challenge::save(tx, &project, &next)?;
-                complete(tx, &project, &next, self.now).await?;
+                settle(tx, &project, &next, self.now).await?;
                 Ok(StepOutcome::Done(Box::new(next), attempt))
             }
         }

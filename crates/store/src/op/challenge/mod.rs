@@ -10,12 +10,17 @@ pub use step::{ChallengeStep, CollectPhone, HearDelivery, OpenChallenge, ReportC
 
 use countersign_engine::{
     challenge::{Challenge, Channel, Refusal, Status},
-    id::{ChallengeId, ProjectId},
+    history::User,
+    id::{ChallengeId, ProjectId, UserId},
+    profile::Whereabouts,
     signal::{Place, network_of},
     time::Timestamp,
 };
 
-use crate::{Operation, StoreError, Tx, row};
+use crate::{
+    Operation, StoreError, Tx,
+    row::{self, evaluation::StoredEvaluation},
+};
 
 /// What came of a step: a refused one changed nothing, and hands out the challenge as it stands.
 #[derive(Clone, Debug)]
@@ -52,24 +57,57 @@ impl Operation for ChallengeById {
     }
 }
 
-/// What a passed challenge makes true: the address is proven, and what the evaluation came with becomes familiar.
-async fn complete<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge, now: Timestamp) -> Result<(), StoreError> {
-    if challenge.status() != Status::Completed {
-        return Ok(());
-    }
+/// What the end of a challenge makes true. Passed: the address is proven, and what the evaluation came with becomes
+/// familiar. Failed: it is counted.
+async fn settle<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge, now: Timestamp) -> Result<(), StoreError> {
     let Some(user_id) = challenge.user_id else { return Ok(()) };
-    if let Some(mut user) = row::user::by_id(tx, project, user_id).await? {
-        for channel in &challenge.proven {
-            match channel {
-                Channel::Email => user.verified_email.clone_from(&challenge.email),
-                Channel::Sms => user.verified_phone.clone_from(&challenge.phone),
-            }
-        }
+    let passed = match challenge.status() {
+        Status::Completed => true,
+        Status::Failed => false,
+        _ => return Ok(()),
+    };
+    let user = row::user::by_id(tx, project, user_id).await?;
+    let stored = row::evaluation::read(tx, project, challenge.evaluation_id).await?;
+    if let Some(user) = user {
+        let user = if passed { after_passing(user, challenge, stored.as_ref(), now) } else { after_failing(user, now) };
         row::user::save(tx, project, &user, now)?;
     }
-    let Some(stored) = row::evaluation::read(tx, project, challenge.evaluation_id).await? else { return Ok(()) };
+    if let (true, Some(stored)) = (passed, stored) {
+        make_familiar(tx, project, user_id, challenge, &stored, now);
+    }
+    Ok(())
+}
+
+fn after_passing(mut user: User, challenge: &Challenge, stored: Option<&StoredEvaluation>, now: Timestamp) -> User {
+    for channel in &challenge.proven {
+        match channel {
+            Channel::Email => user.verified_email.clone_from(&challenge.email),
+            Channel::Sms => user.verified_phone.clone_from(&challenge.phone),
+        }
+    }
+    user.profile.pass(now);
+    if let Some((evaluation, ip)) = stored.and_then(|s| Some((&s.evaluation, s.evaluation.ip?))) {
+        let (place, browser) = (evaluation.place.as_ref(), challenge.browser_id);
+        user.profile.arrive(Whereabouts::of(ip, place, browser, evaluation.created_at));
+    }
+    user
+}
+
+fn after_failing(mut user: User, now: Timestamp) -> User {
+    user.profile.fail(now);
+    user
+}
+
+fn make_familiar<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    user_id: UserId,
+    challenge: &Challenge,
+    stored: &StoredEvaluation,
+    now: Timestamp,
+) {
     if let Some(browser) = challenge.browser_id {
-        row::device::attach(tx, project, user_id, browser, now);
+        row::device::pass(tx, project, user_id, browser, now);
     }
     if let Some(ip) = stored.evaluation.ip {
         row::subject::save_link(tx, project, user_id, ("ip", &network_of(ip)), true, now);
@@ -80,5 +118,4 @@ async fn complete<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge, now:
     if let Some(fingerprint) = &stored.evaluation.fingerprint {
         row::subject::save_link(tx, project, user_id, ("fingerprint", &fingerprint.id.to_string()), true, now);
     }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use countersign_engine::{
     time::Timestamp,
 };
 
-use super::StepOutcome;
+use super::{StepOutcome, settle};
 use crate::{Operation, StoreError, Tx, op::evaluation::distrust, row};
 
 /// Who takes a step, on what, when.
@@ -138,6 +138,9 @@ impl Operation for ReportChallenge {
         let project = project.to_bytes();
         if let Some(stored) = row::evaluation::read(tx, &project, challenge.evaluation_id).await? {
             distrust(tx, &project, &stored).await?;
+            if matches!(outcome, StepOutcome::Done(..)) {
+                settle(tx, &project, challenge, now).await?;
+            }
             row::evaluation::label(
                 tx,
                 &project,
