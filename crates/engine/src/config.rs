@@ -13,6 +13,7 @@ use crate::{
     id::{KeyId, ListId, PolicyId, ProjectId},
     list::ListKind,
     policy::{Policy, PolicySet},
+    risk::RiskSet,
     text::Origin,
     time::DAY,
 };
@@ -119,6 +120,8 @@ pub struct Project {
     pub challenge_configs: BTreeMap<String, ChallengeConfig>,
     /// Lists, by name.
     pub lists: BTreeMap<String, (ListId, ListKind)>,
+    /// Risks, compiled.
+    pub risks: RiskSet,
     /// Policy names, by id.
     pub policies: BTreeMap<PolicyId, Policy>,
     /// Compiled policies of development.

@@ -25,6 +25,7 @@ use crate::{
     policy::{DistinctPairs, Matched, Operand, PolicySet, Then},
     profile::{Profile, Whereabouts},
     retrace,
+    risk::{RiskSet, Scores},
     seen::{Mark, Seen, Thing},
     signal::Signals,
     text::{Contact, Email, Metadata, Phone},
@@ -180,13 +181,16 @@ pub fn decide(
         Inputs { signals, history: &history, device, now: moment.now, trust_days: project.settings.device_trust_days };
     let checks = check::run_all(&inputs);
     let set = project.policy_set(environment);
-    let observed = observe(set.operands(), &inputs, &checks);
+    let indicators = observe(project.risks.operands(), &inputs, &checks, None);
+    let indicators: Vec<Fact<'_>> = indicators.iter().map(Observed::as_fact).collect();
+    let scores = project.risks.score(signals.action.as_str(), &indicators);
+    let observed = observe(set.operands(), &inputs, &checks, Some((&project.risks, &scores)));
     let facts: Vec<Fact<'_>> = observed.iter().map(Observed::as_fact).collect();
     let was_suspended = history.user.as_ref().is_some_and(|user| user.suspended_at.is_some());
     let ruling = if was_suspended { Ruling::suspended() } else { Ruling::of(project, set, &facts, &inputs) };
     let trusted = ruling.verdict.is_trusted();
     let browser = recognised.map(|(device, _)| device.browser).or(signals.browser);
-    let wanted = [&project.development, &project.production].map(PolicySet::distinct);
+    let wanted = [project.development.distinct(), project.production.distinct(), project.risks.distinct()];
     let device = device_after(&inputs, browser, trusted, &wanted, moment);
     let user_is_new = history.user.is_none() && signals.names_a_user();
     let user_changed = ruling.verdict == Verdict::Suspend && !was_suspended;
@@ -196,6 +200,7 @@ pub fn decide(
     evaluation.device_confidence = recognised.map(|(_, confidence)| confidence);
     evaluation.checks = known(CHECKS.iter().map(|check| check.name.to_owned()).zip(&checks));
     evaluation.user = evaluated_user(history.user.as_ref(), signals, moment);
+    evaluation.risks = project.risks.readings(&scores);
     evaluation.facts = retrace::beyond(set, facts.iter().copied(), &evaluation);
     let how = Remembering { suspend: user_changed, trusted, browser, wanted };
     let after = remember(history, signals, &how, moment);
@@ -232,7 +237,7 @@ fn device_after(
     inputs: &Inputs<'_>,
     browser: Option<BrowserId>,
     trusted: bool,
-    wanted: &[&DistinctPairs; 2],
+    wanted: &[&DistinctPairs; 3],
     moment: &Moment,
 ) -> Option<Device> {
     let signals = inputs.signals;
@@ -271,7 +276,12 @@ impl Observed<'_> {
 }
 
 /// The value of every operand, in order.
-fn observe<'a>(operands: &[Operand], inputs: &Inputs<'a>, checks: &'a [OwnedFact]) -> Vec<Observed<'a>> {
+fn observe<'a>(
+    operands: &[Operand],
+    inputs: &Inputs<'a>,
+    checks: &'a [OwnedFact],
+    risks: Option<(&RiskSet, &Scores)>,
+) -> Vec<Observed<'a>> {
     let mut memberships = inputs.history.memberships.iter();
     let mut see = |operand: &Operand| match operand {
         Operand::Member { .. } => Observed::Owned(memberships.next().copied().flatten().into()),
@@ -282,6 +292,13 @@ fn observe<'a>(operands: &[Operand], inputs: &Inputs<'a>, checks: &'a [OwnedFact
         Operand::Field(Field::Group) => Observed::Borrowed(groups(inputs).map_or(Fact::Unknown, Fact::Texts)),
         Operand::Field(Field::EventCount(wanted)) => Observed::Owned(check::event_count(inputs, wanted)),
         Operand::Field(Field::DistinctCount(wanted)) => Observed::Owned(check::distinct_count(inputs, wanted)),
+        Operand::Field(Field::RiskScore(id)) => {
+            Observed::Owned(risks.and_then(|(risks, scores)| risks.score_of(id, scores)).into())
+        }
+        Operand::Field(Field::RiskSeverity(id)) => {
+            let severity = risks.and_then(|(risks, scores)| risks.severity_of(id, scores));
+            Observed::Borrowed(severity.map_or(Fact::Unknown, Fact::Severity))
+        }
         Operand::Field(field) => Observed::Owned(value_of(field, inputs)),
     };
     operands.iter().map(&mut see).collect()
@@ -301,7 +318,7 @@ fn value_of(field: &Field, inputs: &Inputs<'_>) -> OwnedFact {
         Field::FingerprintId => text(signals.fingerprint.map(|reading| reading.id.to_string())),
         Field::Ip => text(signals.ip.map(|ip| ip.to_string())),
         Field::Metadata(key) => metadata_entry(inputs, key).map_or(OwnedFact::Unknown, plain),
-        // No risk is scored yet: what isn't known satisfies nothing.
+        // Observed by whoever observes policies, or not a value that a list could hold.
         Field::RiskSeverity(_)
         | Field::RiskScore(_)
         | Field::Group
@@ -460,6 +477,7 @@ fn blank(signals: &Signals, environment: Environment, revision: i64, moment: &Mo
         metadata: signals.metadata.as_ref().map(|metadata| Value::Object(metadata.as_map().clone())),
         checks: Map::new(),
         facts: Map::new(),
+        risks: Vec::new(),
         degraded: signals.degraded.clone(),
         created_at: moment.now,
     }
@@ -497,7 +515,7 @@ struct Remembering<'a> {
     suspend: bool,
     trusted: bool,
     browser: Option<BrowserId>,
-    wanted: [&'a DistinctPairs; 2],
+    wanted: [&'a DistinctPairs; 3],
 }
 
 /// What is to be remembered from now on.
@@ -576,7 +594,7 @@ impl Marks<'_> {
     }
 
     /// Remembers that `subject` was seen with the things that policies count for it.
-    fn note(&self, subject: Subject, seen: &mut Seen, wanted: &[&DistinctPairs; 2], now: Timestamp) {
+    fn note(&self, subject: Subject, seen: &mut Seen, wanted: &[&DistinctPairs; 3], now: Timestamp) {
         let pairs = wanted.iter().flat_map(|pairs| pairs.iter()).filter(|(of, _)| *of == subject);
         for (_, thing) in pairs {
             if let Some(mark) = self.of(*thing) {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     environment::Environment,
+    fact::Severity,
     id::{ChallengeId, DeviceId, EvaluationId, PolicyId, UserId},
     signal::{Agent, FingerprintReading, Place},
     text::ActionName,
@@ -109,6 +110,30 @@ pub enum Effect {
     },
 }
 
+/// What a risk came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RiskReading {
+    /// The id of its definition: what policies call it.
+    pub definition: String,
+    /// What people called it then.
+    pub name: String,
+    /// How severe it is.
+    pub severity: Severity,
+    /// 1 to 100.
+    pub score: u32,
+    /// What spoke for it.
+    pub indicators: Vec<Indication>,
+}
+
+/// Something that spoke for a risk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Indication {
+    /// The condition that held.
+    pub when: String,
+    /// How much it added to the score.
+    pub weight: u32,
+}
+
 /// A policy whose condition held.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Considered {
@@ -182,6 +207,9 @@ pub struct Evaluation {
     /// What the policies saw that nothing else here says, by field; null where what stands here was not known to them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub facts: Map<String, Value>,
+    /// Risks that are severe at all, the most severe first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<RiskReading>,
     /// Sources that were missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub degraded: Vec<String>,

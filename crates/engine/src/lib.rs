@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod decide;
 pub mod retrace;
 pub mod config;
+pub mod risk;
 pub mod policy;
 pub mod evaluation;
 pub mod consume;

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     check::CHECKS,
-    evaluation::{Evaluation, Verdict},
+    evaluation::{Evaluation, RiskReading, Verdict},
     fact::{Fact, Severity},
     field::Field,
     policy::{Operand, PolicySet, PolicyTrace, shown},
@@ -84,15 +84,17 @@ fn said(operand: &Operand, evaluation: &Evaluation) -> Value {
             let entry = evaluation.user_metadata().and_then(|metadata| metadata.get(key));
             entry.filter(|value| !value.is_array() && !value.is_object()).cloned().unwrap_or_default()
         }
-        Operand::Field(
-            Field::Group
-            | Field::EventCount(_)
-            | Field::DistinctCount(_)
-            | Field::RiskSeverity(_)
-            | Field::RiskScore(_),
-        )
-        | Operand::Member { .. } => Value::Null,
+        Operand::Field(Field::RiskScore(id)) => risk(evaluation, id).map(|reading| reading.score).into(),
+        Operand::Field(Field::RiskSeverity(id)) => risk(evaluation, id).map(|reading| reading.severity.as_str()).into(),
+        Operand::Field(Field::Group | Field::EventCount(_) | Field::DistinctCount(_)) | Operand::Member { .. } => {
+            Value::Null
+        }
     }
+}
+
+/// The reading of a risk that was severe at all.
+fn risk<'a>(evaluation: &'a Evaluation, id: &str) -> Option<&'a RiskReading> {
+    evaluation.risks.iter().find(|reading| reading.definition == id)
 }
 
 /// What an operand was, owned.

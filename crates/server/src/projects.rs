@@ -14,6 +14,7 @@ use countersign_engine::{
     id::{KeyId, ListId, PolicyId, ProjectId},
     list::List,
     policy::{Policy, PolicySet},
+    risk::{self, Risk, RiskSet},
 };
 use countersign_store::{
     Store, StoreError,
@@ -168,6 +169,7 @@ pub fn compile(row: &ProjectRow, documents: &[DocumentRow]) -> Result<Project, C
         .into_iter()
         .map(|(id, policy)| (PolicyId::from_bytes(id), policy))
         .collect();
+    let risks = of_kind::<Risk>(documents, DocumentKind::Risk)?.into_iter().map(|(_, risk)| risk).collect();
     let set = |environment| PolicySet::compile(&policies, environment);
     Ok(Project {
         id: row.id,
@@ -179,6 +181,7 @@ pub fn compile(row: &ProjectRow, documents: &[DocumentRow]) -> Result<Project, C
         lists: lists.into_iter().map(|(id, list)| (list.name, (ListId::from_bytes(id), list.kind))).collect(),
         development: set(Environment::Development),
         production: set(Environment::Production),
+        risks: RiskSet::compile(&risk::merged(risks)),
         policies: policies.into_iter().collect(),
     })
 }

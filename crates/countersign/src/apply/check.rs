@@ -8,6 +8,7 @@ use countersign_engine::{
     environment::Environment,
     list::List,
     policy::{self, Names, Op, Policy, Problem, Then},
+    risk::{self, Risk},
 };
 use countersign_store::op::{DocumentKind, DocumentRow};
 use serde::de::DeserializeOwned;
@@ -25,6 +26,7 @@ struct Staying {
     policies: Vec<(Policy, Place)>,
     configs: Vec<(ChallengeConfig, Place)>,
     lists: Vec<(List, Place)>,
+    risks: Vec<(Risk, Place)>,
 }
 
 impl Staying {
@@ -35,6 +37,7 @@ impl Staying {
             policies: read(&rows, DocumentKind::Policy),
             configs: read(&rows, DocumentKind::ChallengeConfig),
             lists: read(&rows, DocumentKind::List),
+            risks: read(&rows, DocumentKind::Risk),
         }
     }
 }
@@ -65,6 +68,7 @@ pub fn check(wanted: &Wanted, there: &[DocumentRow], prune: bool, sources: &[Sou
         }
     }
     configs(wanted, &staying, found);
+    risk_problems(wanted, &staying, found);
     kinds(wanted, there, found);
 }
 
@@ -73,7 +77,7 @@ fn is_of_names(policy: &Policy, problem: &Problem) -> bool {
     let comparison = problem.comparison.and_then(|index| policy.when.comparisons().get(index).copied());
     comparison.map_or_else(
         || matches!(problem.path.as_str(), "/then/list" | "/then/challenge_config"),
-        |comparison| matches!(comparison.op, Op::InList | Op::NotInList),
+        |comparison| matches!(comparison.op, Op::InList | Op::NotInList) || comparison.field.starts_with("risk."),
     )
 }
 
@@ -85,6 +89,32 @@ fn names(wanted: &Wanted, staying: &Staying) -> Names {
     Names {
         lists: lists.map(|list| (list.name.clone(), list.kind)).collect(),
         challenge_configs: configs.chain(staying.configs.iter().map(|(config, _)| &config.name)).cloned().collect(),
+        risks: risks(wanted, staying),
+    }
+}
+
+/// The ids of those that ship, that files name, and that stay.
+fn risks(wanted: &Wanted, staying: &Staying) -> Vec<String> {
+    let shipped = risk::shipped();
+    let own = wanted.risks.iter().map(|placed| &placed.document).chain(staying.risks.iter().map(|(risk, _)| risk));
+    let mut ids: Vec<String> = shipped.iter().chain(own).map(|risk| risk.id.to_string()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// What is wrong with risks, each where it stands.
+fn risk_problems(wanted: &Wanted, staying: &Staying, found: &mut Found<'_>) {
+    for placed in &wanted.risks {
+        for problem in placed.document.problems() {
+            let what = format!("risk `{}`: {}: {}", placed.document.id, problem.what, problem.help);
+            found.say(placed.part(problem.path.split('/')), what);
+        }
+    }
+    for (risk, place) in &staying.risks {
+        for problem in risk.problems() {
+            found.say(place.clone(), problem.to_string());
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use countersign_engine::{
         Condition, Policy, Then,
         syntax::{self, Parsed},
     },
+    risk::Risk,
     time::Timestamp,
 };
 use countersign_store::op::Entry;
@@ -126,6 +127,8 @@ pub struct Wanted {
     pub challenge_configs: Vec<Placed<ChallengeConfig>>,
     /// Lists.
     pub lists: Vec<Placed<WantedList>>,
+    /// Risks.
+    pub risks: Vec<Placed<Risk>>,
     /// Policies.
     pub policies: Vec<Placed<WantedPolicy>>,
 }
@@ -144,7 +147,7 @@ pub fn read(sources: &[Source], project: Option<&str>, found: &mut Found<'_>) ->
 }
 
 /// What a file may hold.
-const SECTIONS: &str = "`project`, `settings`, `keys`, `challenge_configs`, `lists` and `policies`";
+const SECTIONS: &str = "`project`, `settings`, `keys`, `challenge_configs`, `lists`, `risks` and `policies`";
 
 /// Reads one file.
 struct Reader<'a, 'f> {
@@ -184,6 +187,7 @@ impl Reader<'_, '_> {
                 reader.wanted.challenge_configs.extend(document.map(|document| Placed { document, file, node }));
             }),
             "lists" => self.each(word, node, |reader, node| reader.list(&node)),
+            "risks" => self.each(word, node, Self::risk),
             "policies" => self.each(word, node, Self::policy),
             other => self.say(word.at, format!("`{other}` is not known here: a file holds {SECTIONS}")),
         }
@@ -298,6 +302,20 @@ impl Reader<'_, '_> {
         Some(Entry { value: value.ok()?, note: spec.note, expires_at })
     }
 
+    fn risk(&mut self, node: Node) {
+        let indicators = match node.get("indicators").map(|node| &node.value) {
+            Some(Value::List(indicators)) => indicators.as_slice(),
+            _ => &[],
+        };
+        // Each told at its very word, which reading the document as a whole could not do.
+        let conditions = indicators.iter().filter_map(|indicator| indicator.get("when"));
+        if conditions.filter(|when| self.when(when).is_none()).count() > 0 {
+            return;
+        }
+        let Some(document) = self.document::<Risk>(&node) else { return };
+        self.wanted.risks.push(Placed { document, file: self.file, node });
+    }
+
     fn policy(&mut self, node: Node) {
         let when = node.get("when").map(|when| self.when(when));
         let mut rest = without(&node, "when");
@@ -362,7 +380,8 @@ fn unique(wanted: &Wanted, found: &mut Found<'_>) {
     let policies = wanted.policies.iter();
     let policies = policies.map(|placed| ("policy", placed.document.policy.name.clone(), placed.part(["name"])));
     let mut seen: BTreeMap<(&str, String), Place> = BTreeMap::new();
-    for (kind, name, place) in keys.chain(configs).chain(lists).chain(policies) {
+    let risks = wanted.risks.iter().map(|placed| ("risk", placed.document.id.to_string(), placed.part(["id"])));
+    for (kind, name, place) in keys.chain(configs).chain(lists).chain(risks).chain(policies) {
         let first = seen.entry((kind, name.clone())).or_insert_with(|| place.clone());
         if *first != place {
             let what = format!("{kind} `{name}` stands at {} already: give one another name", found.name(first));

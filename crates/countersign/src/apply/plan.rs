@@ -64,6 +64,10 @@ impl Plan {
             let id = plan.document(DocumentKind::List, name, &list.document.list, known, new_id);
             plan.entries.push((ListId::from_bytes(id), name.clone(), list.document.entries.clone()));
         }
+        for risk in &wanted.risks {
+            let id = risk.document.id.as_str();
+            plan.document(DocumentKind::Risk, id, &risk.document, find(there, DocumentKind::Risk, id), new_id);
+        }
         // Ties of priority go by creation, and ids sort by it: the first in the file is made first.
         for (place, policy) in wanted.policies.iter().enumerate() {
             let policy = &policy.document.policy;
@@ -186,7 +190,8 @@ impl<'a> Named<'a> {
         let configs = wanted.challenge_configs.iter().map(|p| (DocumentKind::ChallengeConfig, &p.document.name));
         let lists = wanted.lists.iter().map(|p| (DocumentKind::List, &p.document.list.name));
         let policies = wanted.policies.iter().map(|p| (DocumentKind::Policy, &p.document.policy.name));
-        Self(configs.chain(lists).chain(policies).map(|(kind, name)| (kind, name.as_str())).collect())
+        let risks = wanted.risks.iter().map(|p| (DocumentKind::Risk, p.document.id.as_str()));
+        Self(configs.chain(lists).chain(policies).map(|(kind, name)| (kind, name.as_str())).chain(risks).collect())
     }
 
     /// Whether that one is among them; settings and keys always are: what no file says of them stays.

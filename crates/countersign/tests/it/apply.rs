@@ -336,3 +336,26 @@ fn a_large_list_is_applied_and_compared_in_seconds() {
     // Compared one with one, 50,000 entries would take minutes.
     assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
+
+#[test]
+fn a_risk_of_ones_own_goes_in_the_place_of_one_that_ships() {
+    let operator = Operator::new();
+    let risk = |weight: u32| {
+        format!(
+            "project: shop\nrisks:\n  - id: ato\n    name: Takeover\n    indicators: [{{ when: is_new_ip, weight: {weight} }}]\n    \
+             cutoffs: {{ low: 20, medium: 40, high: 60, maximum: 80 }}\n"
+        )
+    };
+    let policy = "policies:\n  - name: Resale\n    environment: production\n    when: risk.resale.score > 10 or risk.bot.severity = \"high\"\n    then: deny\n";
+    assert!(operator.apply(&risk(20), &[]).contains("+ risk \"ato\""));
+    assert!(operator.apply(&risk(30), &[]).contains("~ risk \"ato\": indicators"));
+    // What a policy asks for must be there, be it in the very same file.
+    let told = operator.refused(&format!("project: shop\n{policy}"), &[]);
+    assert!(told.contains("there is no risk `resale`"), "{told}");
+    let resale = risk(30).replace("id: ato", "id: resale");
+    operator.apply(&format!("{resale}{policy}"), &[]);
+    let told = operator.refused(&format!("project: shop\n{policy}"), &["--prune"]);
+    assert!(told.contains("there is no risk `resale`"), "{told}");
+    let said = operator.apply("project: shop\n", &["--prune"]);
+    assert!(said.contains("- risk \"ato\"") && said.contains("- risk \"resale\""), "{said}");
+}

@@ -7,6 +7,8 @@ use std::{fmt::Write, fs};
 use countersign_engine::{
     check::{CHECKS, Group},
     fact::Kind,
+    policy::syntax::print,
+    risk::shipped,
 };
 use countersign_server::api::problem;
 
@@ -45,6 +47,45 @@ fn the_page_of_checks_is_the_table() {
         }
     }
     holds("checks.md", &page);
+}
+
+#[test]
+fn the_page_of_risks_is_what_ships() {
+    let mut page = String::from(
+        "# Risks\n\nA risk is a weighted reading of the checks: what speaks for it is added up, to 100 at most. From the low cutoff on an evaluation shows it under \
+         `risks`, with every condition that held and what that added. What isn't known adds nothing. A risk decides nothing by itself: policies may ask for \
+         `risk.<id>.score` and `risk.<id>.severity`. A risk that is not scored on an action has neither there; below the low cutoff it has a score and no severity.\n\n\
+         A project has those below without doing anything. `countersign apply` puts one of your own in the place of one with the same `id`, or adds it:\n\n\
+         ```yaml\nproject: shop\nrisks:\n  - id: account_sharing\n    name: Account sharing\n    actions: [access]\n    indicators:\n      \
+         - { when: device_count > 5, weight: 40, reason: our plans allow five }\n      - { when: impossible_travel, weight: 30 }\n    \
+         cutoffs: { low: 20, medium: 40, high: 60, maximum: 90 }\n```\n\n\
+         An indicator's `when` is a condition over checks, `event_count.…` and `distinct_count.…`, as in [policies](policies.md); a condition over several checks lets \
+         what comes together weigh more. Weights and cutoffs are whole numbers from 1 to 100. Weights of ours are judgements, not measurements: each has its reason \
+         beside it; try yours with a policy in `shadow`. This page is made from what ships.\n",
+    );
+    for risk in shipped() {
+        let actions: Vec<String> = risk.actions.iter().map(|action| format!("`{action}`")).collect();
+        let actions = if actions.is_empty() { "every action".to_owned() } else { actions.join(", ") };
+        let cutoffs = risk.cutoffs;
+        write!(
+            page,
+            "\n## {}: `{}`\n\n{} Scored on {actions}. Low from {}, medium from {}, high from {}, maximum from {}.\n\n\
+             | when | adds | why |\n| --- | --- | --- |\n",
+            risk.name,
+            risk.id,
+            risk.description.unwrap_or_default(),
+            cutoffs.low,
+            cutoffs.medium,
+            cutoffs.high,
+            cutoffs.maximum,
+        )
+        .unwrap();
+        for indicator in risk.indicators {
+            let reason = indicator.reason.unwrap_or_default();
+            writeln!(page, "| `{}` | {} | {reason} |", print(&indicator.when), indicator.weight).unwrap();
+        }
+    }
+    holds("risks.md", &page);
 }
 
 const fn word(kind: Kind) -> &'static str {

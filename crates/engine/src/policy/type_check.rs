@@ -29,6 +29,8 @@ pub struct Names {
     pub lists: BTreeMap<String, ListKind>,
     /// Challenge configs.
     pub challenge_configs: Vec<String>,
+    /// Risks, by id.
+    pub risks: Vec<String>,
 }
 
 /// Something wrong with a policy.
@@ -103,6 +105,7 @@ impl Checker<'_> {
     fn compare(&self, comparison: &Comparison) -> Result<(), Fault> {
         let field = Field::parse(&comparison.field)
             .map_err(|unknown| fault("field", format!("there is no field `{}`", unknown.name), unknown.help))?;
+        self.risk(&field)?;
         let kind = field.kind();
         match comparison.op {
             // The one number that lists hold.
@@ -112,6 +115,16 @@ impl Checker<'_> {
         match comparison.op {
             Op::InList | Op::NotInList => self.list(&field, comparison),
             _ => value(comparison, kind).and_then(|()| self.possible(&field, comparison)),
+        }
+    }
+
+    fn risk(&self, field: &Field) -> Result<(), Fault> {
+        match field {
+            Field::RiskSeverity(id) | Field::RiskScore(id) if !self.names.risks.contains(id) => {
+                let help = known(id, self.names.risks.iter().map(String::as_str));
+                Err(fault("field", format!("there is no risk `{id}`"), help))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -11,3 +11,4 @@ mod check;
 mod consume;
 mod policy;
 mod retrace;
+mod risk;

@@ -65,5 +65,6 @@ fn names() -> Names {
     Names {
         lists: lists.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect(),
         challenge_configs: vec!["login".into(), "signup".into()],
+        risks: vec!["ato".into(), "bot".into()],
     }
 }

@@ -11,6 +11,7 @@ use countersign_engine::{
     id::{ChallengeId, DeviceId, EvaluationId, PolicyId, ProjectId, UserId},
     policy::{Condition, Operand, PolicySet, Then, Truth},
     retrace,
+    risk::RiskSet,
     signal::Signals,
     text::{Contact, Email, Metadata},
     time::Timestamp,
@@ -38,6 +39,7 @@ fn project(conditions: &[Condition], then: &Then) -> Project {
         lists: BTreeMap::new(),
         development: PolicySet::default(),
         production: PolicySet::compile(&policies, Environment::Production),
+        risks: RiskSet::default(),
         policies: policies.into_iter().collect(),
     }
 }
@@ -129,9 +131,9 @@ fn each_value_is_the_one_that_was_seen() {
     assert!(record.device.is_some());
     let trace = serde_json::to_value(retrace::trace(&project.production, &record)).unwrap();
     let saw: Vec<_> = trace.as_array().unwrap().iter().map(|policy| &policy["when"]["saw"]).collect();
-    assert_eq!(json!(saw), json!([null, "pro", ["staff"], "192.0.2.1", "ada@example.com", 1, true, null]));
+    assert_eq!(json!(saw), json!([null, "pro", ["staff"], "192.0.2.1", "ada@example.com", 1, true, 20]));
     let truth: Vec<_> = trace.as_array().unwrap().iter().map(|policy| &policy["when"]["truth"]).collect();
-    assert_eq!(json!(truth), json!(["fails", "holds", "holds", "holds", "holds", "fails", "holds", "unknown"]));
+    assert_eq!(json!(truth), json!(["fails", "holds", "holds", "holds", "holds", "fails", "holds", "holds"]));
     // What the record says anyway is not kept twice.
     let facts: Vec<_> = record.facts.keys().map(String::as_str).collect();
     assert_eq!(facts, ["event_count.ip.1h", "group", "metadata.plan", "user_external_id in_list vip"]);

@@ -2,7 +2,7 @@
 
 use countersign_engine::{
     challenge::{Challenge, Delivery},
-    evaluation::{Effect, EvaluatedUser, Evaluation},
+    evaluation::{Effect, EvaluatedUser, Evaluation, Indication, RiskReading},
     policy::PolicyTrace,
     signal::{DeviceType, Network},
     time::Timestamp,
@@ -57,9 +57,8 @@ pub struct EvaluationShape {
     facts: Map<String, Value>,
     /// Sources that were missing.
     degraded: Vec<String>,
-    /// Readings of the checks, with severities.
-    #[schema(value_type = Vec<Object>)]
-    risks: Vec<Value>,
+    /// Risks that are severe at all, the most severe first.
+    risks: Vec<RiskShape>,
     /// Policies whose condition held, in the order in which they were asked.
     considered: Vec<ConsideredShape>,
     /// With `?trace=true`: every policy that was asked, in order, with each part of its condition, what that saw (`saw`,
@@ -205,7 +204,7 @@ impl EvaluationShape {
             checks: evaluation.checks.clone(),
             facts: evaluation.facts.clone(),
             degraded: evaluation.degraded.clone(),
-            risks: Vec::new(),
+            risks: risks(evaluation),
             considered: considered(evaluation),
             trace: None,
             feedback: label.as_ref().map(|label| FeedbackShape { label: label.clone(), note: note.clone() }),
@@ -395,4 +394,44 @@ impl DeviceShape {
             updated_at_alias: seen,
         }
     }
+}
+
+/// A weighted reading of the checks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RiskShape {
+    /// This reading.
+    id: String,
+    /// The risk: what policies call it.
+    #[schema(example = "ato")]
+    definition: String,
+    /// What people call it.
+    name: String,
+    /// `low`, `medium`, `high` or `maximum`.
+    severity: &'static str,
+    /// 1 to 100.
+    score: u32,
+    /// What spoke for it, and how much each added.
+    indicators: Vec<IndicatorShape>,
+}
+
+/// Something that spoke for a risk.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IndicatorShape {
+    /// The condition that held.
+    when: String,
+    /// What it added to the score.
+    weight: u32,
+}
+
+fn risks(evaluation: &Evaluation) -> Vec<RiskShape> {
+    let indicator = |of: &Indication| IndicatorShape { when: of.when.clone(), weight: of.weight };
+    let shape = |risk: &RiskReading| RiskShape {
+        id: format!("{}.{}", evaluation.id, risk.definition),
+        definition: risk.definition.clone(),
+        name: risk.name.clone(),
+        severity: risk.severity.as_str(),
+        score: risk.score,
+        indicators: risk.indicators.iter().map(indicator).collect(),
+    };
+    evaluation.risks.iter().map(shape).collect()
 }

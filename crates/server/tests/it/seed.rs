@@ -185,6 +185,7 @@ fn policies() -> Vec<Value> {
         policy("Tagged", "post", "", json!({"effect": "tag", "tag": "posted"})),
         policy("Watch", "chargeback", "", json!({"effect": "add_to_list", "list": "watched"})),
         policy("Watched", "buy", "user_external_id in_list \"watched\"", json!({"verdict": "deny"})),
+        policy("Robots", "read", "risk.bot.severity >= \"medium\"", json!({"verdict": "deny"})),
         policy("Crowd", "crowd", "distinct_count.user.ip.1h > 2", json!({"verdict": "deny"})),
         policy("Close a country", "close", "", json!({"effect": "add_to_list", "list": "closed"})),
         policy("Closed country", "visit", "ip_country in_list \"closed\"", json!({"verdict": "deny"})),

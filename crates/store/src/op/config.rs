@@ -38,10 +38,12 @@ pub enum DocumentKind {
     Policy,
     /// A list, without its entries.
     List,
+    /// A risk.
+    Risk,
 }
 
 impl DocumentKind {
-    const ALL: [Self; 5] = [Self::Settings, Self::Key, Self::ChallengeConfig, Self::Policy, Self::List];
+    const ALL: [Self; 6] = [Self::Settings, Self::Key, Self::ChallengeConfig, Self::Policy, Self::List, Self::Risk];
 
     /// The word kept in the store and shown to people.
     pub const fn as_str(self) -> &'static str {
@@ -51,6 +53,7 @@ impl DocumentKind {
             Self::ChallengeConfig => "challenge_config",
             Self::Policy => "policy",
             Self::List => "list",
+            Self::Risk => "risk",
         }
     }
 }

@@ -60,6 +60,7 @@ pub fn project(policies: &str) -> Arc<Project> {
         lists: std::collections::BTreeMap::new(),
         development: PolicySet::compile(&policies, Environment::Development),
         production: PolicySet::compile(&policies, Environment::Production),
+        risks: countersign_engine::risk::RiskSet::default(),
         policies: policies.into_iter().collect(),
     })
 }

@@ -153,6 +153,29 @@ fn lists_and_challenge_configs() {
 }
 
 #[test]
+fn risks() {
+    let risk = |rest: &str, words| {
+        let cutoffs = "cutoffs: { low: 20, medium: 40, high: 60, maximum: 80 }";
+        shop(&format!("risks:\n  - id: ato\n    name: Takeover\n{}", rest.replace("CUTOFFS", cutoffs)), words)
+    };
+    all(
+        "shop.yaml",
+        &[
+            risk("    indicators: [{ when: is_new_ip, weight: §0 }]\n    CUTOFFS", &["1 to 100"]),
+            risk("    indicators: [{ when: §is_new_ipp, weight: 3 }]\n    CUTOFFS", &["did you mean `is_new_ip`?"]),
+            risk("    indicators: [{ when: §action = \"login\", weight: 3 }]\n    CUTOFFS", &["can't ask `action`"]),
+            risk("    indicators: [{ when: is_new_ip and§, weight: 3 }]\n    CUTOFFS", &["expected"]),
+            risk("    indicators: §[]\n    CUTOFFS", &["1 to 64"]),
+            risk("    indicators: [{ when: is_new_ip, weight: 3, §wieght: 3 }]\n    CUTOFFS", &["`wieght`"]),
+            risk(
+                "    indicators: [{ when: is_new_ip, weight: 3 }]\n    cutoffs: §{ low: 20, medium: 20, high: 60, maximum: 80 }",
+                &["each above the one before"],
+            ),
+        ],
+    );
+}
+
+#[test]
 fn policies_and_the_words_of_their_conditions() {
     all(
         "shop.yaml",

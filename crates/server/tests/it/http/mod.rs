@@ -8,5 +8,6 @@ mod places;
 mod feedback;
 mod history;
 mod rate;
+mod risks;
 mod trace;
 mod users;
