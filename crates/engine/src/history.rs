@@ -12,7 +12,7 @@ use crate::{
     seen::Seen,
     signal::DeviceType,
     text::{Email, ExternalId, Metadata, Phone},
-    time::{DAY, Timestamp},
+    time::{DAY, MINUTE, Timestamp},
     window::Activity,
 };
 
@@ -81,6 +81,24 @@ pub struct Device {
     pub seen: Seen,
 }
 
+/// A browser in which the user is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The browser storage that it is known by.
+    pub browser: BrowserId,
+    /// The line that it is seen on: see [`crate::signal::network_of`].
+    pub network: String,
+    /// The autonomous system that the line is in.
+    pub asn: Option<u32>,
+    /// Computer, tablet or phone.
+    pub device_type: Option<DeviceType>,
+    /// The fingerprint it last came with.
+    pub fingerprint: Option<FingerprintId>,
+}
+
+/// How long after it was last seen a browser is taken to be there.
+pub const PRESENT: i64 = MINUTE;
+
 /// A fingerprint, as remembered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fingerprint {
@@ -122,6 +140,8 @@ pub struct History {
     pub fingerprint: Option<Fingerprint>,
     /// The user's attached devices, and this browser's even if it is not attached.
     pub devices: Vec<Device>,
+    /// Where the user is now, the last seen first; this browser's own session may be among them.
+    pub sessions: Vec<Session>,
     /// What was done from this address lately.
     pub ip: Activity,
     /// What was done with addresses of this e-mail domain lately.

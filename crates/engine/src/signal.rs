@@ -73,6 +73,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// City and country for people to read, as far as they are known.
+    pub fn in_words(&self) -> Option<String> {
+        let known: Vec<&str> = [self.city.as_deref(), self.country.as_deref()].into_iter().flatten().collect();
+        (!known.is_empty()).then(|| known.join(", "))
+    }
+
     /// Under which kinds and keys a user's having come from here is remembered.
     pub fn links(&self) -> impl Iterator<Item = (&'static str, String)> {
         let asn = self.asn.map(|asn| asn.to_string());

@@ -44,6 +44,8 @@ pub struct Config {
     pub shutdown_seconds: u64,
     /// Days that evaluations and their challenges are kept; 0: for ever.
     pub retention_days: u32,
+    /// How many event streams there may be.
+    pub events: EventsConfig,
     /// What is logged.
     pub log: LogConfig,
     /// Where the data sets behind the checks come from.
@@ -63,6 +65,16 @@ pub enum Database {
     Sqlite(PathBuf),
     /// A PostgreSQL URL.
     Postgres(SecretString),
+}
+
+/// How many event streams one node holds open.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsConfig {
+    /// In all.
+    pub streams: u32,
+    /// From one network address.
+    pub streams_per_address: u32,
 }
 
 /// What is logged, and how.

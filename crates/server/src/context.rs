@@ -11,7 +11,9 @@ use countersign_engine::{
 };
 use countersign_store::{Store, op::Moment};
 
-use crate::{config::Config, enrich::data::DataSets, projects::Projects, secret::ServerKey, texts::Texts};
+use crate::{
+    config::Config, enrich::data::DataSets, projects::Projects, secret::ServerKey, streams::Streams, texts::Texts,
+};
 
 /// What time it is.
 #[derive(Clone, Debug)]
@@ -117,6 +119,8 @@ pub struct Inner {
     pub rng: Rng,
     /// What pages and messages say.
     pub texts: Texts,
+    /// The event streams that are open here.
+    pub streams: Arc<Streams>,
     /// Rung when a message was written, so that it leaves at once.
     pub message_written: tokio::sync::Notify,
     /// Whether the server is on its way out.

@@ -38,5 +38,6 @@ async fn metrics(State(ctx): State<Ctx>) -> Response {
     let Some(handle) = telemetry::metrics() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     #[expect(clippy::cast_precision_loss, reason = "a queue's length")]
     metrics::gauge!("countersign_store_queue").set(ctx.store.queue_depth() as f64);
+    metrics::gauge!("countersign_event_streams").set(f64::from(ctx.streams.count()));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()
 }

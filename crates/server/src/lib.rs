@@ -15,10 +15,12 @@ mod health;
 pub mod message;
 pub mod outbound;
 pub mod page;
+pub mod presence_job;
 pub mod projects;
 pub mod retention_job;
 pub mod secret;
 mod static_files;
+pub mod streams;
 pub mod telemetry;
 pub mod texts;
 pub mod webhook_signature;
@@ -45,6 +47,7 @@ use enrich::data::{DataError, DataSets};
 use projects::Projects;
 use secrecy::ExposeSecret;
 use secret::{KeyError, ServerKey};
+use streams::Streams;
 use texts::{Texts, TextsError};
 
 /// Bytes of a body at most (spec section 3.1).
@@ -114,6 +117,7 @@ impl Server {
         if let Err(error) = store.tend(clock.now(), None).await {
             tracing::warn!(%error, "the partitions of the evaluations can't be made; it is tried again in an hour");
         }
+        let streams = Streams::new(config.events);
         let ctx = Ctx::new(Inner {
             config,
             store,
@@ -123,6 +127,7 @@ impl Server {
             clock,
             rng,
             texts: Texts::load()?,
+            streams,
             message_written: tokio::sync::Notify::new(),
             draining: std::sync::atomic::AtomicBool::new(false),
         });
@@ -166,6 +171,7 @@ impl Server {
         let (tell, told) = watch::channel(false);
         let mut work = JoinSet::new();
         work.spawn(courier_job::run(self.ctx.clone(), Arc::clone(&self.courier), told.clone()));
+        work.spawn(presence_job::run(self.ctx.clone(), told.clone()));
         work.spawn(refresh(self.ctx.clone(), told.clone()));
         work.spawn(retention_job::run(self.ctx.clone(), told.clone()));
         work.spawn(refresh_data(self.ctx.clone(), told.clone()));
@@ -176,6 +182,8 @@ impl Server {
         let stopping = async move {
             stop.await;
             ctx.draining.store(true, std::sync::atomic::Ordering::SeqCst);
+            // They would be under way for as long as they may.
+            ctx.streams.close();
             // Whoever waits for it may have gone: then there is nobody to hurry.
             let _ = told_to_stop.send(());
         };

@@ -4,14 +4,20 @@
 
 use std::time::Duration;
 
-use countersign_engine::time::{DAY, Timestamp};
-use countersign_store::{StoreError, op::Retire};
+use countersign_engine::time::{DAY, HOUR, Timestamp};
+use countersign_store::{
+    StoreError,
+    op::{ForgetPresence, Retire},
+};
 use tokio::sync::watch;
 
 use crate::context::Ctx;
 
 /// Between two rounds.
 const EVERY: Duration = Duration::from_hours(1);
+
+/// How long a browser that stays away is still told that it was logged out.
+const LOGOUTS_KEPT: i64 = 30 * DAY;
 
 /// Runs until it is told to stop.
 pub async fn run(ctx: Ctx, mut stop: watch::Receiver<bool>) {
@@ -35,6 +41,10 @@ pub async fn once(ctx: &Ctx) -> Result<u64, StoreError> {
     let now = ctx.clock.now();
     let before = before(ctx.config.retention_days, now);
     let dropped = ctx.store.tend(now, before).await?;
+    for project in ctx.projects.ids() {
+        let logouts_before = now.plus(-LOGOUTS_KEPT);
+        ctx.store.run(ForgetPresence { project, before: now.plus(-HOUR), logouts_before }).await?;
+    }
     let Some(before) = before else { return Ok(0) };
     let mut removed = 0;
     for project in ctx.projects.ids() {

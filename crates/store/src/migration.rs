@@ -25,6 +25,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/sqlite/0002_keyed_by_project.sql"),
     },
     Migration { number: 3, name: "profiles", sql: include_str!("../migrations/sqlite/0003_profiles.sql") },
+    Migration { number: 4, name: "presence", sql: include_str!("../migrations/sqlite/0004_presence.sql") },
 ];
 
 /// The same steps on PostgreSQL.
@@ -36,6 +37,7 @@ pub const POSTGRES_MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/postgres/0002_keyed_by_project.sql"),
     },
     Migration { number: 3, name: "profiles", sql: include_str!("../migrations/postgres/0003_profiles.sql") },
+    Migration { number: 4, name: "presence", sql: include_str!("../migrations/postgres/0004_presence.sql") },
 ];
 
 /// The number under which a database that is the target of an unfinished move says so: greater than any step's, so that

@@ -121,3 +121,40 @@ async fn a_node_that_dies_and_one_that_stalls_lose_nothing_and_honour_nothing_tw
     let again = evaluate(&client(), &*nodes[1].read().await, "browse", "u1").await.unwrap();
     assert!(again["evaluation_id"].is_string());
 }
+
+/// Reads a stream until it says so.
+async fn hears(stream: &mut reqwest::Response, wanted: &str) {
+    let mut heard = String::new();
+    let reading = async {
+        while !heard.contains(wanted) {
+            let more = stream.chunk().await.unwrap().expect("it goes on");
+            heard.push_str(std::str::from_utf8(&more).unwrap());
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reading).await.unwrap_or_else(|_| panic!("not {wanted}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_on_one_node_reaches_the_browser_on_another_within_a_second() {
+    let cluster = Cluster::start(Durability::Processes, &[]).unwrap();
+    let url = cluster.database().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let nodes = [0, 1].map(|_| Demo::start(folder.path(), Some(&url)));
+    let http = client();
+    let told = evaluate(&http, &nodes[0], "browse", "ada").await.unwrap();
+    let token = told["device_token"].as_str().unwrap();
+    let ask = |node: &Demo| {
+        let query = format!("client_id={}&device_token={token}", node.client_id);
+        http.get(format!("{}/v3/devices/events?{query}", node.base)).header("origin", "http://127.0.0.1:1").send()
+    };
+    let mut stream = ask(&nodes[1]).await.unwrap();
+    assert_eq!(stream.status(), StatusCode::OK);
+    hears(&mut stream, "retry:").await;
+    let detach = serde_json::json!({"client_id": nodes[0].client_id, "device_token": token}).to_string();
+    let asked = http.post(format!("{}/v3/devices/detach", nodes[0].base)).header("origin", "http://127.0.0.1:1");
+    assert_eq!(asked.body(detach).send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    let since = std::time::Instant::now();
+    hears(&mut stream, "event: logout").await;
+    // Twice a second it is looked at; the rest is for a busy machine.
+    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+}

@@ -16,6 +16,7 @@ mod network;
 mod phone;
 pub(crate) mod record;
 mod seen;
+mod session;
 mod state;
 mod travel;
 
@@ -158,6 +159,8 @@ checks! {
         "The user was let in from another country in the last 24 hours, by another provider.";
     unusual_hour = 20: Bool, Behaviour, needs "a user who was let in 20 times, on 7 days or more", habit::unusual_hour,
         "Fewer than one in 50 of the times that the user was let in were within an hour of this time of day.";
+    concurrent_sessions = 51: Bool, Behaviour, needs "a user, a browser's address and its kind of device", session::concurrent_sessions,
+        "The user is also there on another device of the same kind, at another address, now: its page was open within the last minute.";
     device_count = 21: Number, Devices, needs "a user", device::device_count,
         "Devices attached to the user now, this one included.";
     computer_device_count = 22: Number, Devices, needs "a user", device::computer_device_count,

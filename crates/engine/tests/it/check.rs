@@ -1,6 +1,7 @@
 //! Every check's answers, against tables computed by hand.
 
 mod history;
+mod sessions;
 mod tables;
 
 use countersign_engine::{

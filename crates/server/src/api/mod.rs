@@ -31,6 +31,7 @@ use problem::Problem;
     paths(
         client::evaluate::post,
         client::devices::detach,
+        client::events::get,
         server::evaluations::get,
         server::consume::post,
         server::feedback::post,
@@ -61,6 +62,7 @@ pub fn routes() -> Router<Ctx> {
     Router::new()
         // Called by the client SDK.
         .route("/v3/evaluations", post(client::evaluate::post).options(client::preflight))
+        .route("/v3/devices/events", get(client::events::get))
         .route("/v3/devices/detach", post(client::devices::detach).options(client::preflight))
         // Called by the site's server.
         .route("/v3/evaluations/{id}", get(server::evaluations::get))

@@ -10,6 +10,7 @@ use countersign_engine::{
     config::Project,
     evaluation::Evaluation,
     id::ChallengeId,
+    signal::Place,
     text::ReturnUrl,
 };
 use countersign_store::op::{ChallengeById, EvaluationById};
@@ -136,10 +137,7 @@ impl Visit {
 
 /// What an evaluation's challenge confirms, in words for people.
 pub fn confirming(evaluation: &Evaluation) -> Confirming {
-    let place = evaluation.place.as_ref().and_then(|place| {
-        let parts: Vec<&str> = [place.city.as_deref(), place.country.as_deref()].into_iter().flatten().collect();
-        Line::new(&parts.join(", "))
-    });
+    let place = evaluation.place.as_ref().and_then(Place::in_words).as_deref().and_then(Line::new);
     Confirming {
         action: Action::from_name(evaluation.action.as_str()),
         device: agent::label(&evaluation.agent).as_deref().and_then(Line::new),

@@ -56,6 +56,7 @@ async fn the_document_holds_together() {
 
 /// The API's routes as the server knows them: each answers, and no other method does.
 const ROUTES: &[(&str, &str)] = &[
+    ("get", "/v3/devices/events"),
     ("post", "/v3/devices/detach"),
     ("post", "/v3/evaluations"),
     ("get", "/v3/evaluations/{id}"),

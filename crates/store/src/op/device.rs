@@ -1,6 +1,9 @@
 //! What a browser says about itself as a device.
 
-use countersign_engine::id::{BrowserId, ProjectId};
+use countersign_engine::{
+    id::{BrowserId, ProjectId},
+    time::Timestamp,
+};
 
 use crate::{Operation, StoreError, Tx, row};
 
@@ -11,6 +14,8 @@ pub struct DetachBrowser {
     pub project: ProjectId,
     /// Which browser.
     pub browser: BrowserId,
+    /// Now.
+    pub now: Timestamp,
 }
 
 impl Operation for DetachBrowser {
@@ -24,10 +29,14 @@ impl Operation for DetachBrowser {
     async fn run<T: Tx>(&self, tx: &T) -> Result<usize, StoreError> {
         let project = self.project.to_bytes();
         let attached = row::device::of_browser(tx, &project, self.browser).await?;
-        for (user, device) in &attached {
+        for (user, device, _) in &attached {
             // Held, so that an evaluation under way doesn't write back what is taken here.
             row::user::by_id(tx, &project, *user).await?;
             row::device::detach(tx, &project, *user, *device);
+        }
+        // One is enough to be told of: whoever used it last.
+        if let Some((user, ..)) = attached.iter().max_by_key(|(_, _, seen)| *seen) {
+            row::presence::log_out(tx, &project, self.browser, *user, self.now);
         }
         Ok(attached.len())
     }

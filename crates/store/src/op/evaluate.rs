@@ -11,10 +11,10 @@ use countersign_engine::{
     decide::{self, Decision, Lookup, Subjects},
     environment::Environment,
     evaluation::{Effect, Evaluation},
-    history::{Fingerprint, History, Link, SeenWith},
+    history::{Fingerprint, History, Link, PRESENT, SeenWith},
     id::BrowserId,
     seen::Seen,
-    signal::Signals,
+    signal::{Place, Signals},
     time::{DAY, Timestamp},
     window::Activity,
 };
@@ -113,6 +113,7 @@ impl Evaluate {
             older,
             user,
             devices,
+            sessions,
             user_ip,
             user_fingerprint,
             user_country,
@@ -141,6 +142,12 @@ impl Evaluate {
             async {
                 match by {
                     Some(by) => row::device::of_user(tx, &project, by, self.signals.browser, unused).await,
+                    None => Ok(Vec::new()),
+                }
+            },
+            async {
+                match by {
+                    Some(by) => row::presence::of_user(tx, &project, by, self.moment.now.plus(-PRESENT)).await,
                     None => Ok(Vec::new()),
                 }
             },
@@ -178,6 +185,7 @@ impl Evaluate {
             user_asn,
             fingerprint: print.map(|s| Fingerprint { user_count: s.user_count, activity: s.activity }),
             devices,
+            sessions,
             ip: ip.map(|s| s.activity).unwrap_or_default(),
             email_domain: domain.map(|s| s.activity).unwrap_or_default(),
             memberships: Vec::new(),
@@ -254,7 +262,8 @@ impl Evaluate {
             row::user::save_ref(tx, &project, by, user.id);
         }
         if let Some(device) = &decision.device {
-            row::device::save(tx, &project, user.id, device, &self.signals.agent, now)?;
+            let place = self.signals.place.as_ref().and_then(Place::in_words);
+            row::device::save(tx, &project, user.id, device, &self.signals.agent, place.as_deref(), now)?;
         }
         let Subjects { network, fingerprint, country, asn, .. } = Subjects::of(&self.signals);
         // Familiar for good: written once, when it becomes so.

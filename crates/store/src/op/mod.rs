@@ -10,6 +10,7 @@ mod evaluate;
 mod evaluation;
 mod list;
 mod message;
+mod presence;
 mod retire;
 mod user;
 
@@ -26,6 +27,7 @@ pub use evaluate::{Evaluate, Evaluated, Moment, TooMany};
 pub use evaluation::{EvaluationById, Feedback, Found};
 pub use list::{Entry, ListChange, ReadListEntries};
 pub use message::{ClaimMessages, DueMessage, FinishMessage, MessageOutcome, NewMessage};
+pub use presence::{ForgetPresence, KeepPresence, LogoutsSince, Present, Told};
 pub use retire::Retire;
 pub use user::{UpdateUser, Updated, UserDevices, UserSelector, UserUpdate};
 
@@ -40,6 +42,7 @@ pub fn statements() -> impl Iterator<Item = &'static crate::Sql> {
         row::challenge::ALL,
         row::device::ALL,
         row::evaluation::ALL,
+        row::presence::ALL,
         row::subject::ALL,
         row::user::ALL,
     ]

@@ -30,12 +30,12 @@ static OF_USER: Sql = Sql::same(concat!(
 .for_many();
 static SAVE: Sql = Sql::same(
     "INSERT INTO devices (project_id, user_id, browser_id, device_id, fingerprint_id, device_type, agent, attached, \
-     attached_at, activity, passed_at, seen, created_at, last_seen_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
+     attached_at, activity, passed_at, seen, created_at, last_seen_at, place) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) \
      ON CONFLICT (project_id, user_id, browser_id) DO UPDATE SET fingerprint_id = excluded.fingerprint_id, \
      device_type = excluded.device_type, agent = excluded.agent, attached = excluded.attached, \
      attached_at = CASE WHEN devices.attached = 0 AND excluded.attached = 1 THEN excluded.attached_at ELSE devices.attached_at END, \
-     activity = excluded.activity, passed_at = excluded.passed_at, seen = excluded.seen, \
+     activity = excluded.activity, passed_at = excluded.passed_at, seen = excluded.seen, place = excluded.place, \
      last_seen_at = CASE WHEN excluded.last_seen_at > devices.last_seen_at THEN excluded.last_seen_at ELSE devices.last_seen_at END",
 )
 .for_many();
@@ -49,7 +49,7 @@ static DETACH: Sql = Sql::same(
 );
 // In one order, so that two who log out of the same users don't wait in a circle.
 static OF_BROWSER: Sql = Sql::same(
-    "SELECT user_id, device_id FROM devices WHERE project_id = $1 AND browser_id = $2 AND attached = 1 \
+    "SELECT user_id, device_id, last_seen_at FROM devices WHERE project_id = $1 AND browser_id = $2 AND attached = 1 \
      ORDER BY user_id LIMIT 100",
 );
 static LIST: Sql = Sql::same(
@@ -89,6 +89,7 @@ pub(crate) fn save<T: Tx>(
     user: UserId,
     device: &Device,
     agent: &Agent,
+    place: Option<&str>,
     seen: Timestamp,
 ) -> Result<(), StoreError> {
     let agent = to_json(agent, "device agent")?;
@@ -109,6 +110,7 @@ pub(crate) fn save<T: Tx>(
             device.passed_at.map(Timestamp::millis).into(),
             device.seen.to_bytes().as_slice().into(),
             seen.millis().into(),
+            place.into(),
         ],
     );
     Ok(())
@@ -124,14 +126,14 @@ pub(crate) fn detach<T: Tx>(tx: &T, project: &[u8; 16], user: UserId, device: De
     tx.write(&DETACH, &[project.into(), (&user.to_bytes()).into(), (&device.to_bytes()).into()]);
 }
 
-/// The users that a browser is attached to, and which of their devices it is.
+/// The users that a browser is attached to, which of their devices it is, and when they were last seen on it.
 pub(crate) async fn of_browser<T: Tx>(
     tx: &T,
     project: &[u8; 16],
     browser: BrowserId,
-) -> Result<Vec<(UserId, DeviceId)>, StoreError> {
+) -> Result<Vec<(UserId, DeviceId, i64)>, StoreError> {
     let rows = tx.read(&OF_BROWSER, &[project.into(), (&browser.to_bytes()).into()]).await?;
-    rows.iter().map(|row| Ok((UserId::from_bytes(row.id(0)?), DeviceId::from_bytes(row.id(1)?)))).collect()
+    rows.iter().map(|row| Ok((UserId::from_bytes(row.id(0)?), DeviceId::from_bytes(row.id(1)?), row.int(2)?))).collect()
 }
 
 /// A device as the site's server is shown it.
@@ -195,6 +197,6 @@ const fn type_name(kind: DeviceType) -> &'static str {
     }
 }
 
-fn type_of(name: &str) -> Option<DeviceType> {
+pub(super) fn type_of(name: &str) -> Option<DeviceType> {
     [DeviceType::Computer, DeviceType::Tablet, DeviceType::Mobile].into_iter().find(|kind| type_name(*kind) == name)
 }

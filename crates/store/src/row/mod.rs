@@ -5,6 +5,7 @@
 pub(crate) mod challenge;
 pub(crate) mod device;
 pub(crate) mod evaluation;
+pub(crate) mod presence;
 pub(crate) mod subject;
 pub(crate) mod user;
 

@@ -356,6 +356,6 @@ fn automation() -> Vec<Case> {
 
 pub(super) fn cases() -> Vec<Case> {
     let first = [identity(), familiarity(), device_counts(), contact(), state(), behaviour()];
-    let later = [new_places(), network(), disposable_and_phone(), automation()];
+    let later = [new_places(), network(), disposable_and_phone(), automation(), super::sessions::cases()];
     first.into_iter().chain(later).flatten().collect()
 }

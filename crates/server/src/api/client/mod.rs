@@ -2,6 +2,7 @@
 
 pub mod devices;
 pub mod evaluate;
+pub mod events;
 
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},

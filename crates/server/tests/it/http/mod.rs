@@ -4,6 +4,7 @@ mod challenges;
 mod consume;
 mod devices;
 mod evaluate;
+mod events;
 mod places;
 mod feedback;
 mod history;
