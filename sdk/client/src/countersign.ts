@@ -6,6 +6,7 @@
 import { Collector } from "./collect.js";
 import { DeviceToken } from "./device-token.js";
 import { CountersignError } from "./error.js";
+import { DeviceEvents } from "./events.js";
 import { checkAction, type Fields, wireFields } from "./fields.js";
 import { isSafeRedirect } from "./redirect.js";
 import { scriptOrigin } from "./script-origin.js";
@@ -22,9 +23,8 @@ export interface Options {
   /** Where the server is. Default: the origin that this script was loaded from. */
   endpoint?: string;
   /**
-   * Called when this device was logged out from elsewhere, so that the app can end its session.
-   *
-   * It is kept, but not yet called: it needs the device event stream, which this version does not open.
+   * Called when this device was logged out from elsewhere, so that the app can end its session. Once for each such log-out, in
+   * every tab that has a client with this option; on pages where nothing is evaluated, too.
    */
   on_logout?: () => void;
   /** Told of every failure. Its own exceptions are swallowed. Default: a warning on the console. */
@@ -59,14 +59,17 @@ export class Countersign {
   /** What the client was made with. */
   readonly options: Readonly<Options>;
   readonly #token: DeviceToken;
+  readonly #events: DeviceEvents;
   readonly #collector: Collector | undefined;
 
   /** Begins to measure as soon as the page is idle. Never throws: wrong options are told to `on_error` by each call. */
   constructor(options: Options) {
     this.options = { ...options };
     this.#token = new DeviceToken(this.options.clientId);
+    this.#events = new DeviceEvents(this.options.clientId, this.#token, () => this.options.on_logout?.());
     // Rendered on a server, there is no browser to measure.
     if (typeof document === "object") this.#collector = new Collector(sources());
+    if (this.options.on_logout) this.#listen();
     const evaluate = (action: string, fields?: Fields) =>
       this.#guarded((deadline, signal) => this.#evaluate(action, fields ?? {}, deadline, signal));
     this.evaluate = Object.assign(evaluate, {
@@ -80,6 +83,7 @@ export class Countersign {
   async detach(): Promise<void> {
     const device_token = this.#token.get();
     this.#token.clear();
+    this.#events.stop();
     if (device_token === undefined) return;
     await this.#guarded(async (deadline, signal) => {
       const body = { client_id: this.options.clientId, device_token };
@@ -100,6 +104,8 @@ export class Countersign {
     };
     const response = await post(`${endpoint}/v3/evaluations`, body, deadline, signal);
     const result = this.#result(await response.json(), endpoint, signal);
+    // Whether or not the site wants to hear of log-outs: by its stream a device is known to be there.
+    this.#events.start(endpoint);
     const navigate = fields.auto_challenge ?? action === "access";
     if (navigate && result.redirect !== undefined) location.assign(result.redirect);
     return result;
@@ -115,6 +121,15 @@ export class Countersign {
     if (isSafeRedirect(redirect, endpoint)) return { evaluation_id, redirect };
     this.#report(new CountersignError("unsafe_redirect", "the challenge's address is not one to send anyone to"));
     return { evaluation_id };
+  }
+
+  /** Listens from now on, if the device is known. Wrong options are told by the next call. */
+  #listen(): void {
+    try {
+      this.#events.start(this.#endpoint());
+    } catch {
+      // See above.
+    }
   }
 
   /** Where the server is, without a trailing slash. */

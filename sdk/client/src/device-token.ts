@@ -33,6 +33,11 @@ export class DeviceToken {
     }
   }
 
+  /** Forgets what only this page knows: another tab has cleared the token. */
+  forget(): void {
+    this.#remembered = undefined;
+  }
+
   /** Forgets the token. */
   clear(): void {
     this.#remembered = undefined;

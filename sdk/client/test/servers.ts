@@ -1,6 +1,6 @@
 /** Two real servers: the site, which serves a page and the SDK, and on another origin the endpoint, which answers as a test says. */
 import { readFileSync } from "node:fs";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
@@ -30,12 +30,18 @@ export class Servers {
   answers: Answer[] = [];
   site = "";
   endpoint = "";
+  /** The event streams asked for: their addresses, and those that are open. */
+  listened: string[] = [];
+  streams = new Set<ServerResponse>();
+  /** Statuses with which the next streams are refused. */
+  refusals: number[] = [];
   #running: Server[] = [];
 
   async start(): Promise<void> {
     const [site, siteUrl] = await listen((request, response) => this.#serve(request.url ?? "", response));
     const [endpoint, endpointUrl] = await listen((request, response) => {
       if (request.url === "/client.js") return this.#serve(request.url, response);
+      if (request.url?.startsWith("/v3/devices/events")) return this.#stream(request.url, response);
       const at = this.requests.length;
       const recorded: Recorded = { method: request.method ?? "", path: request.url ?? "", headers: request.headers, body: {} };
       this.requests.push(recorded);
@@ -57,6 +63,21 @@ export class Servers {
   expect(...answers: Answer[]): void {
     this.requests.length = 0;
     this.answers = answers;
+  }
+
+  /** Tells every open stream of a logout. */
+  logOut(id: number): void {
+    for (const stream of this.streams) stream.write(`event: logout\nid: ${id}\ndata: {}\n\n`);
+  }
+
+  #stream(url: string, response: ServerResponse): void {
+    this.listened.push(url);
+    const status = this.refusals.shift() ?? 200;
+    response.writeHead(status, { ...CORS, "content-type": "text/event-stream" });
+    if (status !== 200) return void response.end();
+    response.write("retry: 100\n\n");
+    this.streams.add(response);
+    response.on("close", () => this.streams.delete(response));
   }
 
   async stop(): Promise<void> {
