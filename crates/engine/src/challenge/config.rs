@@ -213,6 +213,9 @@ impl ChallengeConfig {
                 say(field, &alloc::format!("write a number from {least} to {most}"));
             }
         }
+        for (field, _) in self.device_limit.settings().into_iter().filter(|(_, limit)| *limit == 0) {
+            say(field, "write a number from 1: the device in front of the page always has its place");
+        }
         for (field, colour) in
             [("appearance.accent", &self.appearance.accent), ("appearance.background", &self.appearance.background)]
         {

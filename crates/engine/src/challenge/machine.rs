@@ -236,7 +236,7 @@ impl Challenge {
     pub fn send(&self, browser: &[u8; 32], channel: Channel, hash: [u8; 32], now: Timestamp) -> Result<Self, Refusal> {
         self.pending(now)?;
         self.is_of(browser, false)?;
-        if !self.open_channels().contains(&channel) {
+        if self.waits_for_devices() || !self.open_channels().contains(&channel) {
             return Err(Refusal::ChannelUnavailable);
         }
         if self.sends >= MOST_SENDS {
@@ -353,7 +353,7 @@ impl Challenge {
         self.browser.is_some_and(|bound| bool::from(bound.ct_eq(browser)))
     }
 
-    fn pending(&self, now: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn pending(&self, now: Timestamp) -> Result<(), Refusal> {
         if self.ended_at().is_some() {
             Err(Refusal::Ended(self.status()))
         } else if now >= self.expires_at {
@@ -368,7 +368,7 @@ impl Challenge {
         self.updated_at = self.updated_at.max(now);
     }
 
-    fn is_of(&self, browser: &[u8; 32], may_be_first: bool) -> Result<(), Refusal> {
+    pub(super) fn is_of(&self, browser: &[u8; 32], may_be_first: bool) -> Result<(), Refusal> {
         let first = may_be_first && self.browser.is_none();
         if first || self.is_bound_to(browser) { Ok(()) } else { Err(Refusal::OtherBrowser) }
     }
@@ -380,7 +380,7 @@ impl Challenge {
         self.next_send_at = now;
     }
 
-    fn ended(&self, state: State, now: Timestamp) -> Self {
+    pub(super) fn ended(&self, state: State, now: Timestamp) -> Self {
         let mut next = Self { state, ..self.clone() };
         next.touch(now);
         next

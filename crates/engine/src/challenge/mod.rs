@@ -11,14 +11,18 @@
 //!                                └─ its lifetime ran out ───────────────▶ expired
 //! ```
 //!
+//! With a device limit, `verified` is also where the owner waits who has proven everything and has devices to log out.
+//!
 //! Codes are known here only as hashes; who draws, hashes and sends them is none of this module's business.
 
 mod config;
+mod devices;
 mod limits;
 mod machine;
 mod state;
 
 pub use config::{Appearance, ChallengeConfig, Channel, DeviceLimit, InvalidConfig, Link, Require};
+pub use devices::Excess;
 pub use limits::{SendLimit, SendScope, send_limits};
 pub use machine::{Challenge, NewChallenge, channels_for, resend_wait};
 pub use state::{Attempt, Code, Delivery, EndReason, Refusal, State, Status};

@@ -1,5 +1,6 @@
 //! The challenge machine: readable tables of what a user lives through, and properties over whatever an attacker sends.
 
+mod devices;
 mod lives;
 mod privacy;
 mod properties;

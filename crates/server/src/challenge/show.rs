@@ -16,6 +16,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
+    devices,
     view::{
         self, Choice, Choose, EnterCode, NextChannel, Notice, OtherWay, PhoneNeeded, PhoneTrouble, State, mask_email,
         mask_phone,
@@ -64,6 +65,10 @@ async fn show(ctx: &Ctx, method: &Method, id: &str, asked: &Asked, headers: &Hea
         return StatusCode::NO_CONTENT.into_response();
     }
     match open(ctx, visit, &browser).await {
+        Ok((visit, None)) if visit.challenge.waits_for_devices() => match devices::state(ctx, &visit).await {
+            Ok(state) => answer(ctx, headers, Some(&visit), &browser, &state),
+            Err(problem) => trouble(ctx, headers, &browser, &problem),
+        },
         Ok((visit, None)) => {
             let state = state_of(&visit.challenge, &browser, asked, ctx.clock.now());
             answer(ctx, headers, Some(&visit), &browser, &state)

@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use countersign_engine::{
-    challenge::{Attempt, Channel, Refusal},
+    challenge::{Attempt, Channel, Refusal, Status},
     signal::network_of,
     text::Phone,
     time::Timestamp,
@@ -20,6 +20,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 
 use super::{
+    devices,
     show::trouble,
     view::{State, typed_code},
     visit::{Browser, Visit, answer, is_ours, see_other, voice},
@@ -43,7 +44,12 @@ pub struct Sent {
 }
 
 /// A visit whose form is ours, or the answer to one that isn't.
-async fn enter(ctx: &Ctx, id: &str, headers: &HeaderMap, csrf: &str) -> Result<(Visit, Browser), Box<Response>> {
+pub(super) async fn enter(
+    ctx: &Ctx,
+    id: &str,
+    headers: &HeaderMap,
+    csrf: &str,
+) -> Result<(Visit, Browser), Box<Response>> {
     let browser = Browser::of(ctx, headers);
     let visit = match Visit::find(ctx, id).await {
         Ok(Some(visit)) => visit,
@@ -61,7 +67,7 @@ fn step(ctx: &Ctx, visit: &Visit, browser: &Browser) -> ChallengeStep {
     ChallengeStep { project: visit.project.id, id: visit.challenge.id, browser: browser.hash, now: ctx.clock.now() }
 }
 
-fn back(visit: &Visit, notice: &str) -> Response {
+pub(super) fn back(visit: &Visit, notice: &str) -> Response {
     let query = if notice.is_empty() { String::new() } else { format!("?notice={notice}") };
     see_other(&format!("/challenge/{}{query}", visit.challenge.id))
 }
@@ -146,8 +152,10 @@ pub async fn verify(
     if code.len() != usize::try_from(visit.challenge.config.code_length).unwrap_or(6) {
         return back(&visit, "wrong");
     }
-    let ChallengeStep { project, id, browser: hash, now } = step(&ctx, &visit, &browser);
-    let operation = AttemptCode { project, id, browser: hash, hash: ctx.key.code_hash(id, &code), now };
+    let ChallengeStep { project, id, browser: bound, now } = step(&ctx, &visit, &browser);
+    let devices_since = devices::since(&visit, now);
+    let hash = ctx.key.code_hash(id, &code);
+    let operation = AttemptCode { project, id, browser: bound, hash, devices_since, now };
     let outcome = match ctx.store.run(operation).await {
         Ok(outcome) => outcome,
         Err(error) => return trouble(&ctx, &headers, &browser, &error.into()),
@@ -160,7 +168,7 @@ pub async fn verify(
         StepOutcome::Refused(..) => back(&visit, ""),
         StepOutcome::Done(challenge, Attempt::Right) => {
             tried("right");
-            if challenge.is_satisfied() { see_other(&visit.success_url()) } else { back(&visit, "") }
+            if challenge.status() == Status::Completed { see_other(&visit.success_url()) } else { back(&visit, "") }
         }
         StepOutcome::Done(_, Attempt::Wrong { .. }) => {
             tried("wrong");

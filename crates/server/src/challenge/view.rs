@@ -8,6 +8,7 @@
 //! | `POST /challenge/{id}/send` | `channel` = `email` or `sms` |
 //! | `POST /challenge/{id}/verify` | `code`, as typed: read it through [`typed_code`] |
 //! | `POST /challenge/{id}/phone` | `phone` |
+//! | `POST /challenge/{id}/devices` | `device` = the id of the one to log out; without it, to go on |
 //! | `POST /challenge/{id}/skip` | |
 //! | `POST /challenge/{id}/report` | `token` instead of `csrf` |
 //! | `GET /challenge/{id}?change=channel`, `?change=phone` | links back to [`State::Choose`], [`State::PhoneNeeded`] |
@@ -24,7 +25,8 @@ pub use self::mask::{mask_email, mask_phone};
 pub use self::render::render;
 pub(crate) use self::render::tell;
 pub use self::state::{
-    Choice, Choose, EnterCode, NextChannel, Notice, OtherWay, PhoneNeeded, PhoneTrouble, ReportAsk, State,
+    Choice, Choose, DeviceKind, DeviceLine, Devices, EnterCode, NextChannel, Notice, OtherWay, PhoneNeeded,
+    PhoneTrouble, ReportAsk, State,
 };
 use crate::page::appearance::Appearance;
 use crate::texts::Line;

@@ -2,6 +2,7 @@
 
 mod binding;
 mod codes;
+mod devices;
 mod ends;
 mod flow;
 mod limits;

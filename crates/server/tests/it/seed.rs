@@ -145,6 +145,10 @@ fn configs() -> Vec<Value> {
         with("with phone", json!({"channels": ["email", "sms"], "require_phone": true})),
         with("skippable", json!({"allow_skip": true, "skip_limit": 2})),
         with("long code", json!({"code_length": 10})),
+        with(
+            "two devices",
+            json!({"device_limit": {"overall": 2}, "primary_link": {"url": "https://shop.example/signup"}}),
+        ),
     ]
 }
 
@@ -174,6 +178,12 @@ fn policies() -> Vec<Value> {
         ),
         policy("Unverified sign-up", "signup", "not is_email_verified", challenge("email", "fake_account")),
         policy("Third device", "access", "device_count > 2", challenge("email", "account_sharing")),
+        policy(
+            "Shared",
+            "watch",
+            "concurrent_sessions or device_count > 2",
+            challenge("two devices", "account_sharing"),
+        ),
         policy("Second screen", "play", "device_count > 1", json!({"verdict": "deny"})),
         policy("Checkout", "checkout", "", challenge("either", "account_takeover")),
         policy("Transfer", "transfer", "", challenge("both", "account_takeover")),

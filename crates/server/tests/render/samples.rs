@@ -1,8 +1,8 @@
 //! One of each state, as the tests and the gallery show them.
 
 use countersign_server::challenge::view::{
-    Action, Channel, Choice, Choose, Confirming, Context, EnterCode, Link, Links, NextChannel, Notice, OtherWay,
-    PhoneNeeded, PhoneTrouble, ReportAsk, State, When,
+    Action, Channel, Choice, Choose, Confirming, Context, DeviceKind, DeviceLine, Devices, EnterCode, Link, Links,
+    NextChannel, Notice, OtherWay, PhoneNeeded, PhoneTrouble, ReportAsk, State, When,
 };
 use countersign_server::message::CodeMessage;
 use countersign_server::texts::Line;
@@ -79,6 +79,21 @@ pub fn enter_code() -> EnterCode {
     }
 }
 
+fn devices() -> Vec<DeviceLine> {
+    let device = |id: &str, label: Option<&str>, kind, place: Option<&str>| DeviceLine {
+        id: format!("dev_01k000000000000000000000{id}"),
+        label: label.map(line),
+        kind,
+        place: place.map(line),
+        seen: When { offset_minutes: None, ..when() },
+    };
+    vec![
+        device("01", Some("Chrome on macOS"), DeviceKind::Computer, Some("Lyon, France")),
+        device("02", Some("Safari on iOS"), DeviceKind::Mobile, None),
+        device("03", None, DeviceKind::Unknown, Some("France")),
+    ]
+}
+
 /// Every state by a file name of its own, several where a state has faces.
 pub fn all() -> Vec<(&'static str, Context, State)> {
     let mut samples = asking();
@@ -96,6 +111,9 @@ fn asking() -> Vec<(&'static str, Context, State)> {
         ("choose-failed", context(), choose(&[email(), sms()], true)),
         ("choose-sharing", sharing(), choose(&[email(), sms()], false)),
         ("next-channel", context(), State::NextChannel(NextChannel { next: sms() })),
+        ("devices", sharing(), State::Devices(Devices { over: 2, others: devices() })),
+        ("devices-one", context(), State::Devices(Devices { over: 1, others: devices() })),
+        ("devices-enough", context(), State::Devices(Devices::default())),
         ("phone-needed", sharing(), State::PhoneNeeded(PhoneNeeded::default())),
         ("phone-needed-invalid", context(), trouble(PhoneTrouble::Invalid)),
         ("phone-needed-refused", context(), trouble(PhoneTrouble::Refused)),

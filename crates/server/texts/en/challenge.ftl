@@ -121,6 +121,23 @@ next-channel-proven = { $channel ->
   }
 next-channel-where = We’ll send the next code to { $value }
 
+## Devices to log out
+
+devices-title = Too many devices
+devices-proven = Thank you, that’s you.
+devices-lead = { $over ->
+    [one] This account is on one device more than { $project } allows. Choose one to log out; then you go on.
+   *[other] This account is on { $over } devices more than { $project } allows. Choose which to log out; then you go on.
+  }
+devices-enough = Enough devices are logged out now.
+devices-seen = Last used
+devices-computer = Computer
+devices-tablet = Tablet
+devices-mobile = Phone
+devices-unknown = Device
+devices-log-out = Log out
+devices-go-on = Go on
+
 ## A phone number is needed
 
 phone-needed-title = Add your phone number

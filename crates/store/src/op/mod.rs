@@ -15,8 +15,8 @@ mod retire;
 mod user;
 
 pub use challenge::{
-    AttemptCode, ChallengeById, ChallengeStep, CollectPhone, HearDelivery, OpenChallenge, ReportChallenge, SendCode,
-    SendRefusal, SkipChallenge, StepOutcome,
+    AttemptCode, ChallengeById, ChallengeDevices, ChallengeStep, CollectPhone, HearDelivery, LogOutDevice,
+    OpenChallenge, ReportChallenge, Seats, SendCode, SendRefusal, SkipChallenge, StepOutcome,
 };
 pub use config::{
     ChangeProject, DocumentChange, DocumentKind, DocumentRow, ProjectRow, ReadDocuments, ReadProjects, Stale,

@@ -57,7 +57,14 @@ static LIST: Sql = Sql::same(
      WHERE project_id = $1 AND user_id = $2 AND attached_at IS NOT NULL ORDER BY last_seen_at DESC LIMIT 200",
 );
 
-pub(crate) const ALL: &[&Sql] = &[&OF_USER, &OF_BROWSER, &SAVE, &PASS, &DETACH, &LIST];
+// This browser's own too, even if it is not attached.
+static ATTACHED: Sql = Sql::same(
+    "SELECT device_id, browser_id, device_type, agent, place, last_seen_at FROM devices \
+     WHERE project_id = $1 AND user_id = $2 AND ((attached = 1 AND last_seen_at >= $3) OR browser_id = $4) \
+     ORDER BY last_seen_at DESC LIMIT 200",
+);
+
+pub(crate) const ALL: &[&Sql] = &[&ATTACHED, &OF_USER, &OF_BROWSER, &SAVE, &PASS, &DETACH, &LIST];
 
 /// The user's attached devices used since `since`, and this browser's own. Whoever changes a user's devices holds the
 /// user, so it's enough to read them.
@@ -134,6 +141,48 @@ pub(crate) async fn of_browser<T: Tx>(
 ) -> Result<Vec<(UserId, DeviceId, i64)>, StoreError> {
     let rows = tx.read(&OF_BROWSER, &[project.into(), (&browser.to_bytes()).into()]).await?;
     rows.iter().map(|row| Ok((UserId::from_bytes(row.id(0)?), DeviceId::from_bytes(row.id(1)?), row.int(2)?))).collect()
+}
+
+/// A device as its owner is shown it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttachedDevice {
+    /// Our id.
+    pub id: DeviceId,
+    /// The browser storage that it is known by.
+    pub browser: BrowserId,
+    /// Computer, tablet or phone.
+    pub device_type: Option<DeviceType>,
+    /// What it says it is.
+    pub agent: Agent,
+    /// Where it last was, in words.
+    pub place: Option<String>,
+    /// Last seen.
+    pub last_seen_at: Timestamp,
+}
+
+/// The user's attached devices used since `since`, and the browser's own, the last used first. The caller holds the user.
+pub(crate) async fn attached<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    user: UserId,
+    browser: Option<BrowserId>,
+    since: Timestamp,
+) -> Result<Vec<AttachedDevice>, StoreError> {
+    let browser = browser.map(BrowserId::to_bytes);
+    let browser = browser.as_ref().map_or(Value::Null, Into::into);
+    let rows = tx.read(&ATTACHED, &[project.into(), (&user.to_bytes()).into(), since.millis().into(), browser]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(AttachedDevice {
+                id: DeviceId::from_bytes(row.id(0)?),
+                browser: BrowserId::from_bytes(row.id(1)?),
+                device_type: row.opt_text(2)?.and_then(type_of),
+                agent: json(row.text(3)?, "device agent")?,
+                place: row.opt_text(4)?.map(str::to_owned),
+                last_seen_at: Timestamp::from_millis(row.int(5)?),
+            })
+        })
+        .collect()
 }
 
 /// A device as the site's server is shown it.

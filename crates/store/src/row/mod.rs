@@ -9,7 +9,7 @@ pub(crate) mod presence;
 pub(crate) mod subject;
 pub(crate) mod user;
 
-pub use device::DeviceRow;
+pub use device::{AttachedDevice, DeviceRow};
 pub use evaluation::StoredEvaluation;
 
 use countersign_engine::{profile::Profile, seen::Seen, window::Activity};

@@ -6,6 +6,7 @@
 
 mod contract;
 mod crash;
+mod devices;
 mod moving;
 mod operation;
 mod opening;

@@ -206,7 +206,7 @@ async fn two_hundred_guesses_at_once_are_five_guesses() {
             // The right one comes somewhere among the wrong ones.
             let guess = |n: u8| {
                 let hash = if n == round * 19 { [200; 32] } else { [n.min(199); 32] };
-                AttemptCode { project: project.id, id, browser: BROWSER, hash, now: NOW }
+                AttemptCode { project: project.id, id, browser: BROWSER, hash, devices_since: NOW, now: NOW }
             };
             let outcomes = join_all((0..200).map(|n| store.run(guess(n)))).await;
             let compared = outcomes.iter().filter(|o| matches!(o, Ok(StepOutcome::Done(..)))).count();

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::{
-    Channel, Choice, Choose, Confirming, Context, EnterCode, Link, NextChannel, Notice, OtherWay, PhoneNeeded,
+    Channel, Choice, Choose, Confirming, Context, Devices, EnterCode, Link, NextChannel, Notice, OtherWay, PhoneNeeded,
     ReportAsk, State, When,
 };
 use crate::page::Speech;
@@ -24,6 +24,7 @@ pub fn render(voice: Voice<'_>, context: &Context, state: &State) -> Result<Stri
         State::Choose(state) => ChoosePage { page, state }.render(),
         State::EnterCode(state) => EnterCodePage { page, state }.render(),
         State::NextChannel(state) => NextChannelPage { page, state }.render(),
+        State::Devices(state) => DevicesPage { page, state }.render(),
         State::PhoneNeeded(state) => PhoneNeededPage { page, state }.render(),
         State::LimitReached { retry_in } => LimitReachedPage { page, state: &page.retry(*retry_in) }.render(),
         State::Completed { next } => CompletedPage { page, state: next }.render(),
@@ -63,6 +64,7 @@ macro_rules! template {
 template!(ChoosePage, "challenge/choose.html", Choose);
 template!(EnterCodePage, "challenge/enter-code.html", EnterCode);
 template!(NextChannelPage, "challenge/next-channel.html", NextChannel);
+template!(DevicesPage, "challenge/devices.html", Devices);
 template!(PhoneNeededPage, "challenge/phone-needed.html", PhoneNeeded);
 template!(LimitReachedPage, "challenge/limit-reached.html", String);
 template!(CompletedPage, "challenge/completed.html", Option<url::Url>);
@@ -248,6 +250,7 @@ fn facts<'a>(voice: Voice<'a>, context: &Context, state: &State) -> Speech<'a> {
             speech.set("attempts", code.attempts_left);
             speech.set("clock", clock(code.resend_in.unwrap_or_default()));
         }
+        State::Devices(devices) => speech.set("over", devices.over),
         State::NextChannel(next) => speech.set("channel", next.next.channel.to_string()),
         _ => {}
     }

@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 use url::Url;
 
-use super::Channel;
+use super::{Channel, When};
+use crate::texts::Line;
 
 /// What the page says and asks. One template each, of the same name.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub enum State {
     EnterCode(EnterCode),
     /// One channel is proven, and the config asks for another.
     NextChannel(NextChannel),
+    /// All is proven, and the account has too many devices.
+    Devices(Devices),
     /// The config asks for a phone number, and there is none.
     PhoneNeeded(PhoneNeeded),
     /// There is no address to send a code to.
@@ -138,6 +141,55 @@ pub struct NextChannel {
     pub next: Choice,
 }
 
+/// See [`State::Devices`].
+#[derive(Debug, Clone, Default)]
+pub struct Devices {
+    /// How many must be logged out yet; none: somebody else did it meanwhile.
+    pub over: u32,
+    /// Those that may be, the last used first.
+    pub others: Vec<DeviceLine>,
+}
+
+/// A device in a list.
+#[derive(Debug, Clone)]
+pub struct DeviceLine {
+    /// Its id.
+    pub id: String,
+    /// "Chrome on macOS".
+    pub label: Option<Line>,
+    /// What kind of machine.
+    pub kind: DeviceKind,
+    /// "Lyon, France".
+    pub place: Option<Line>,
+    /// When it was last used.
+    pub seen: When,
+}
+
+/// Kinds of machines, as people call them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// A desktop or laptop.
+    Computer,
+    /// A tablet.
+    Tablet,
+    /// A phone.
+    Mobile,
+    /// Something else.
+    Unknown,
+}
+
+impl DeviceKind {
+    /// Its text.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Computer => "devices-computer",
+            Self::Tablet => "devices-tablet",
+            Self::Mobile => "devices-mobile",
+            Self::Unknown => "devices-unknown",
+        }
+    }
+}
+
 /// See [`State::PhoneNeeded`].
 #[derive(Debug, Clone, Default)]
 pub struct PhoneNeeded {
@@ -191,6 +243,7 @@ impl State {
             Self::Choose(_) => "choose",
             Self::EnterCode(_) => "enter-code",
             Self::NextChannel(_) => "next-channel",
+            Self::Devices(_) => "devices",
             Self::PhoneNeeded(_) => "phone-needed",
             Self::Unreachable => "unreachable",
             Self::LimitReached { .. } => "limit-reached",

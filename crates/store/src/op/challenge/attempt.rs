@@ -4,12 +4,12 @@
 //! each sees the count that the one before it left.
 
 use countersign_engine::{
-    challenge::Attempt,
+    challenge::{Attempt, Status},
     id::{ChallengeId, ProjectId},
     time::Timestamp,
 };
 
-use super::{StepOutcome, settle};
+use super::{StepOutcome, devices::admit, settle};
 use crate::{Operation, StoreError, Tx, row};
 
 /// Tries a code.
@@ -23,6 +23,8 @@ pub struct AttemptCode {
     pub browser: [u8; 32],
     /// Keyed hash of the challenge's id and the digits typed.
     pub hash: [u8; 32],
+    /// Devices that were not used since then have no place any more.
+    pub devices_since: Timestamp,
     /// Now.
     pub now: Timestamp,
 }
@@ -41,7 +43,10 @@ impl Operation for AttemptCode {
         };
         match challenge.attempt(&self.browser, &self.hash, self.now) {
             Err(refusal) => Ok(StepOutcome::Refused(Box::new(challenge), refusal)),
-            Ok((next, attempt)) => {
+            Ok((mut next, attempt)) => {
+                if next.status() == Status::Completed {
+                    next = admit(tx, &project, next, self.devices_since).await?;
+                }
                 row::challenge::save(tx, &project, &next)?;
                 settle(tx, &project, &next, self.now).await?;
                 Ok(StepOutcome::Done(Box::new(next), attempt))

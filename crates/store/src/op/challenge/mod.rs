@@ -1,10 +1,12 @@
 //! The steps of a challenge: each reads the challenge, lets the engine take the step, and writes what came of it.
 
 mod attempt;
+mod devices;
 mod send;
 mod step;
 
 pub use attempt::AttemptCode;
+pub use devices::{ChallengeDevices, LogOutDevice, Seats};
 pub use send::{SendCode, SendRefusal};
 pub use step::{ChallengeStep, CollectPhone, HearDelivery, OpenChallenge, ReportChallenge, SkipChallenge};
 

@@ -1,0 +1,70 @@
+//! How far over a device limit an account is, and when its owner has passed.
+
+use countersign_engine::{
+    challenge::{Attempt, Challenge, ChallengeConfig, Channel, DeviceLimit, Refusal, Status},
+    signal::DeviceType::{self, Computer, Mobile, Tablet},
+};
+
+use super::{MINE, OTHER, challenge, config, email, hash, seconds};
+
+const NONE: DeviceLimit = DeviceLimit { overall: None, computer: None, tablet: None, mobile: None };
+
+#[test]
+fn as_many_must_go_as_there_are_too_many_and_of_the_kind_that_is_too_many() {
+    let (c, t, m) = (Some(Computer), Some(Tablet), Some(Mobile));
+    let overall = |overall| DeviceLimit { overall: Some(overall), ..NONE };
+    let both = DeviceLimit { overall: Some(3), mobile: Some(1), ..NONE };
+    let kinds_only = DeviceLimit { computer: Some(1), tablet: Some(1), ..NONE };
+    let table: [(DeviceLimit, Vec<Option<DeviceType>>, u32, [bool; 4]); 8] = [
+        (NONE, vec![c; 50], 0, [false; 4]),
+        (overall(2), vec![c, m], 0, [false; 4]),
+        (overall(2), vec![c, m, None], 1, [true; 4]),
+        (overall(1), vec![c, c, m, t], 3, [true; 4]),
+        (overall(0), vec![c], 0, [false; 4]),
+        (both, vec![c, m, m], 1, [false, false, true, false]),
+        (both, vec![m, m, m, c, c], 2, [true; 4]),
+        (kinds_only, vec![c, c, t, t, t, m, None], 3, [true, true, false, false]),
+    ];
+    for (limit, kinds, least, helps) in table {
+        let excess = limit.excess(&kinds);
+        assert_eq!(excess.least(), least, "{limit:?} {kinds:?}");
+        assert_eq!([c, t, m, None].map(|kind| excess.is_less_without(kind)), helps, "{limit:?} {kinds:?}");
+    }
+}
+
+/// Proven by its owner, who has too many devices.
+fn proven() -> Challenge {
+    let fresh = challenge(config(), Some(email()), None).open(&MINE, seconds(1)).unwrap();
+    let sent = fresh.send(&MINE, Channel::Email, hash(fresh.id, 1), seconds(2)).unwrap();
+    let (passed, attempt) = sent.attempt(&MINE, &hash(fresh.id, 1), seconds(3)).unwrap();
+    assert_eq!((passed.status(), attempt), (Status::Completed, Attempt::Right));
+    assert!(!passed.waits_for_devices());
+    passed.over_device_limit()
+}
+
+#[test]
+fn who_waits_for_devices_has_not_passed_and_proves_nothing_again() {
+    let waits = proven();
+    assert!(waits.waits_for_devices() && waits.ended_at().is_none());
+    assert_eq!(waits.status(), Status::Verified);
+    assert_eq!(waits.send(&MINE, Channel::Email, [9; 32], seconds(99)), Err(Refusal::ChannelUnavailable));
+    assert_eq!(waits.within_device_limit(&OTHER, seconds(9)), Err(Refusal::OtherBrowser));
+    assert_eq!(waits.within_device_limit(&MINE, waits.expires_at), Err(Refusal::Ended(Status::Expired)));
+    assert_eq!(waits.within_device_limit(&MINE, seconds(9)).unwrap().status(), Status::Completed);
+}
+
+#[test]
+fn who_has_proven_nothing_is_not_let_in_for_having_few_devices() {
+    let opened = challenge(config(), Some(email()), None).open(&MINE, seconds(1)).unwrap();
+    let sent = opened.send(&MINE, Channel::Email, hash(opened.id, 1), seconds(2)).unwrap();
+    for early in [opened, sent] {
+        assert_eq!(early.within_device_limit(&MINE, seconds(3)), Err(Refusal::NotAllowed));
+    }
+}
+
+#[test]
+fn a_limit_that_leaves_no_place_is_a_mistake() {
+    let none = ChallengeConfig { device_limit: DeviceLimit { tablet: Some(0), ..NONE }, ..config() };
+    let problems: Vec<_> = none.problems(false).into_iter().map(|problem| problem.field).collect();
+    assert_eq!(problems, ["device_limit.tablet"]);
+}

@@ -1,0 +1,150 @@
+//! The last step where an account has too many devices: its owner logs some out, until this one has its place.
+//!
+//! Counted with the user held, like every change of a user's devices: of those who race for the last place one gets it.
+
+use countersign_engine::{
+    challenge::Challenge,
+    id::{ChallengeId, DeviceId, ProjectId},
+    time::Timestamp,
+};
+
+use super::{ChallengeStep, StepOutcome, settle};
+use crate::{
+    Operation, StoreError, Tx,
+    row::{self, device::AttachedDevice},
+};
+
+/// The devices of an account that is over its limit.
+#[derive(Clone, Debug, Default)]
+pub struct Seats {
+    /// Those whose going would help, the last used first. This browser's own is not among them.
+    pub others: Vec<AttachedDevice>,
+    /// How many must go at least.
+    pub over: u32,
+}
+
+/// Where the challenge's user stands, this device included, without `gone`.
+async fn seats<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    challenge: &Challenge,
+    since: Timestamp,
+    gone: Option<DeviceId>,
+) -> Result<Seats, StoreError> {
+    let limit = challenge.config.device_limit;
+    let Some(user) = challenge.user_id.filter(|_| limit.is_set()) else { return Ok(Seats::default()) };
+    let mut devices = row::device::attached(tx, project, user, challenge.browser_id, since).await?;
+    devices.retain(|device| Some(device.id) != gone);
+    let kinds: Vec<_> = devices.iter().map(|device| device.device_type).collect();
+    let excess = limit.excess(&kinds);
+    devices.retain(|d| Some(d.browser) != challenge.browser_id && excess.is_less_without(d.device_type));
+    Ok(Seats { others: devices, over: excess.least() })
+}
+
+/// A challenge that was just passed, if the account is within its limit; else one that waits for devices.
+pub(super) async fn admit<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    passed: Challenge,
+    since: Timestamp,
+) -> Result<Challenge, StoreError> {
+    if let Some(user) = passed.user_id.filter(|_| passed.config.device_limit.is_set()) {
+        row::user::by_id(tx, project, user).await?;
+    }
+    let seats = seats(tx, project, &passed, since, None).await?;
+    Ok(if seats.over > 0 { passed.over_device_limit() } else { passed })
+}
+
+/// Reads which devices may be logged out.
+#[derive(Clone, Copy, Debug)]
+pub struct ChallengeDevices {
+    /// The challenge's project.
+    pub project: ProjectId,
+    /// Which challenge.
+    pub id: ChallengeId,
+    /// Devices that were not used since then have no place any more.
+    pub since: Timestamp,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Operation for ChallengeDevices {
+    type Out = Seats;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<Seats, StoreError> {
+        let project = self.project.to_bytes();
+        match row::challenge::read(tx, &project, self.id, self.now).await? {
+            Some(challenge) => seats(tx, &project, &challenge, self.since, None).await,
+            None => Ok(Seats::default()),
+        }
+    }
+}
+
+/// Logs a device out, and passes the challenge if there are then no more than may be. Without a device it only looks.
+#[derive(Clone, Copy, Debug)]
+pub struct LogOutDevice {
+    /// The step.
+    pub step: ChallengeStep,
+    /// Which device.
+    pub device: Option<DeviceId>,
+    /// Devices that were not used since then have no place any more.
+    pub since: Timestamp,
+}
+
+impl Operation for LogOutDevice {
+    type Out = StepOutcome;
+
+    fn project(&self) -> [u8; 16] {
+        self.step.project.to_bytes()
+    }
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<StepOutcome, StoreError> {
+        let ChallengeStep { project, id, browser, now } = self.step;
+        let project = project.to_bytes();
+        let Some(challenge) = row::challenge::hold(tx, &project, id, now).await? else {
+            return Ok(StepOutcome::NotFound);
+        };
+        let passed = match challenge.within_device_limit(&browser, now) {
+            Ok(passed) => passed,
+            Err(refusal) => return Ok(StepOutcome::Refused(Box::new(challenge), refusal)),
+        };
+        if let Some(user) = challenge.user_id {
+            row::user::by_id(tx, &project, user).await?;
+        }
+        let before = seats(tx, &project, &challenge, self.since, None).await?;
+        // One that is gone already, or whose going wouldn't help, stays as it is.
+        let goes = before.others.iter().find(|device| Some(device.id) == self.device);
+        let after = match goes {
+            Some(device) => seats(tx, &project, &challenge, self.since, Some(device.id)).await?,
+            None => before.clone(),
+        };
+        if let Some(device) = goes {
+            log_out(tx, &project, &challenge, device, now).await?;
+        }
+        if after.over > 0 {
+            return Ok(StepOutcome::Done(Box::new(challenge), ()));
+        }
+        row::challenge::save(tx, &project, &passed)?;
+        settle(tx, &project, &passed, now).await?;
+        Ok(StepOutcome::Done(Box::new(passed), ()))
+    }
+}
+
+async fn log_out<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    challenge: &Challenge,
+    device: &AttachedDevice,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(user) = challenge.user_id else { return Ok(()) };
+    let users = row::device::of_browser(tx, project, device.browser).await?;
+    row::device::detach(tx, project, user, device.id);
+    // Who came after the user in that browser is not to be thrown out with them.
+    let last = users.into_iter().max_by_key(|(_, _, seen)| *seen);
+    if last.is_none_or(|(last, ..)| last == user) {
+        row::presence::log_out(tx, project, device.browser, user, now);
+        tx.announce();
+    }
+    Ok(())
+}
