@@ -63,6 +63,15 @@ async function shared({ page, demo }) {
   await page.goto((await demo.evaluate(who)).redirect);
 }
 
+async function tooManyDevices(at) {
+  const who = { action: "access", user: newEmail(), email: newEmail() };
+  await at.demo.evaluate(who);
+  await at.demo.evaluate(who);
+  await at.page.goto((await at.demo.evaluate(who)).redirect);
+  await askForCode(at.page);
+  await enterCode(at.page, await at.demo.codeTo(who.email));
+}
+
 /** One number, asked for over and over: every challenge of its own, so that none has to wait. */
 async function limitReached({ page, demo, browser }) {
   const phone = "+33612345699";
@@ -118,6 +127,7 @@ export const CHALLENGE_STATES = [
   state("enter-code-last-try", "Enter the code", (at) => triedWrongly(at, 4)),
   state("enter-code-new", "Enter the code", (at) => noticed(at, "new_code")),
   state("enter-code-too-soon", "Enter the code", (at) => noticed(at, "too_soon")),
+  state("devices", "Too many devices", tooManyDevices),
   state("completed", "That’s you, thank you", completed),
   state("failed", "Too many wrong codes", failed),
   state("report-ask", "Was this not you?", reportAsked),

@@ -2,7 +2,7 @@
 
 use countersign_engine::{
     challenge::{Attempt, Challenge, ChallengeConfig, Channel, DeviceLimit, Refusal, Status},
-    signal::DeviceType::{self, Computer, Mobile, Tablet},
+    signal::DeviceType::{Computer, Mobile, Tablet},
 };
 
 use super::{MINE, OTHER, challenge, config, email, hash, seconds};
@@ -15,7 +15,7 @@ fn as_many_must_go_as_there_are_too_many_and_of_the_kind_that_is_too_many() {
     let overall = |overall| DeviceLimit { overall: Some(overall), ..NONE };
     let both = DeviceLimit { overall: Some(3), mobile: Some(1), ..NONE };
     let kinds_only = DeviceLimit { computer: Some(1), tablet: Some(1), ..NONE };
-    let table: [(DeviceLimit, Vec<Option<DeviceType>>, u32, [bool; 4]); 8] = [
+    for (limit, kinds, least, helps) in [
         (NONE, vec![c; 50], 0, [false; 4]),
         (overall(2), vec![c, m], 0, [false; 4]),
         (overall(2), vec![c, m, None], 1, [true; 4]),
@@ -24,8 +24,7 @@ fn as_many_must_go_as_there_are_too_many_and_of_the_kind_that_is_too_many() {
         (both, vec![c, m, m], 1, [false, false, true, false]),
         (both, vec![m, m, m, c, c], 2, [true; 4]),
         (kinds_only, vec![c, c, t, t, t, m, None], 3, [true, true, false, false]),
-    ];
-    for (limit, kinds, least, helps) in table {
+    ] {
         let excess = limit.excess(&kinds);
         assert_eq!(excess.least(), least, "{limit:?} {kinds:?}");
         assert_eq!([c, t, m, None].map(|kind| excess.is_less_without(kind)), helps, "{limit:?} {kinds:?}");

@@ -8,10 +8,14 @@
     if (status) status.textContent = text;
   };
 
+  // Logged out from elsewhere, by the account's owner on the challenge page: here too, then. Only where somebody is logged in.
+  const logOut = document.querySelector('form[action="/logout"]');
+  const on_logout = logOut ? () => logOut.submit() : undefined;
+
   // Undefined when the SDK was blocked or did not load: the forms then go without an evaluation, and the server refuses.
   const countersign =
     typeof Countersign === "function"
-      ? new Countersign({ clientId, on_error: (error) => console.warn("Countersign:", error) })
+      ? new Countersign({ clientId, on_logout, on_error: (error) => console.warn("Countersign:", error) })
       : undefined;
 
   const busy = (form, isBusy) => {
