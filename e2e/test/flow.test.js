@@ -186,6 +186,8 @@ test("the paid article: with too many devices the page asks for the owner, and l
       await page.getByRole("link", { name: "Create my own account" }).waitFor();
       await askForCode(page);
       await enterCode(page, await demo.codeTo(email, 4));
+      await heading(page, "Too many devices");
+      await leadsOn(page, () => page.getByRole("button", { name: "Log out Safari on macOS" }).click());
     }
     await heading(page, "The night’s word");
     await visitor.leave();
