@@ -107,7 +107,7 @@ impl Store {
         }
     }
 
-    /// Changes whenever a node says that the configuration has changed. A hint: it may be lost, and on SQLite, which has one
+    /// Changes whenever a node says that the configuration has changed, or that somebody was logged out. A hint: it may be lost, and on SQLite, which has one
     /// node, none comes.
     pub fn announcements(&self) -> watch::Receiver<u64> {
         match self {

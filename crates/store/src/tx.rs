@@ -350,7 +350,7 @@ pub trait Tx: Sync {
         key: &StateKey<'_>,
     ) -> impl Future<Output = Result<Option<Row>, StoreError>> + Send;
 
-    /// Lets every node know, once all is committed, that the configuration has changed.
+    /// Lets every node know, once all is committed, that the configuration has changed, or that somebody was logged out.
     fn announce(&self);
 
     /// Writes a row of state for which the operation asked, by the end of the transaction.

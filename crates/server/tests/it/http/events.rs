@@ -16,6 +16,9 @@ use crate::{
     wire::{Answer, PATIENCE, Request},
 };
 
+/// Shorter than any stream lives by itself.
+const STOPS: Duration = Duration::from_secs(20);
+
 /// An open stream, as a browser reads it.
 struct Stream {
     connection: TcpStream,
@@ -113,6 +116,7 @@ async fn a_browser_that_is_logged_out_is_told_at_once_and_once() {
     // Logged in again, it's not thrown out for what was before.
     mine.evaluate("post", json!({"user": "ada"})).await;
     let mut again = Stream::open(&app, listen(&mine, &told.device_token)).await;
+    becomes(&app, &other, "ada", true).await;
     detach(&app, &mine, &told).await;
     for stream in [&mut informed, &mut also, &mut again] {
         stream.hears("event: logout").await;
@@ -194,6 +198,7 @@ async fn a_stream_that_is_closed_is_counted_no_longer_and_a_stopping_server_ends
     };
     timeout(PATIENCE, closed).await.expect("a closed stream is let go");
     app.stop().await;
-    while stays.more().await > 0 {}
+    let ends = async { while stays.more().await > 0 {} };
+    timeout(STOPS, ends).await.expect("it ends before its life is over");
     assert!(stays.heard.ends_with("\r\n0\r\n\r\n"), "it was ended, not cut: {}", stays.heard);
 }
