@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_millis(500);
 /// How long those who come are gathered, so that they are written down together.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Browsers in one transaction at most: nobody waits long behind it.
+/// Browsers written down between two looks at most: nobody's log-out waits for the many that come after a restart.
 const BATCH: usize = 200;
 
 /// How far back logouts are read again, in milliseconds: clocks of nodes differ, and a commit takes a while.
@@ -35,15 +35,13 @@ pub async fn run(ctx: Ctx, mut stop: watch::Receiver<bool>) {
             () = ctx.streams.news() => tokio::time::sleep(GATHER).await,
             _ = stop.changed() => return,
         }
-        for (project, present) in ctx.streams.take_fresh() {
-            for batch in present.chunks(BATCH) {
-                keep(&ctx, project, batch).await;
-            }
-        }
         let projects = ctx.streams.projects();
         read_at.retain(|project, _| projects.contains(project));
         for project in projects {
             look(&ctx, project, read_at.entry(project).or_insert_with(|| ctx.clock.now())).await;
+        }
+        for (project, present) in ctx.streams.take_fresh(BATCH) {
+            keep(&ctx, project, &present).await;
         }
     }
 }

@@ -118,11 +118,17 @@ impl Streams {
         self.lock().open.keys().map(|(project, _)| *project).collect()
     }
 
-    /// The browsers that came since the last time, by project, in the order of their ids.
-    pub fn take_fresh(&self) -> BTreeMap<ProjectId, Vec<Present>> {
+    /// At most so many of the browsers that came since the last time, by project, in the order of their ids. If there are
+    /// more, that is [news](Self::news).
+    pub fn take_fresh(&self, most: usize) -> BTreeMap<ProjectId, Vec<Present>> {
         let mut state = self.lock();
         let mut fresh: BTreeMap<ProjectId, Vec<Present>> = BTreeMap::new();
-        for key in std::mem::take(&mut state.fresh) {
+        let rest = state.fresh.iter().nth(most).copied();
+        let rest = rest.map(|first| state.fresh.split_off(&first)).unwrap_or_default();
+        if !rest.is_empty() {
+            self.news.notify_one();
+        }
+        for key in std::mem::replace(&mut state.fresh, rest) {
             // The newest says where the browser is now; the one that was told least says what is missing.
             let Some(streams) = state.open.get(&key) else { continue };
             let Some(last) = streams.last() else { continue };
@@ -249,11 +255,25 @@ mod tests {
         let (project, browser) = key(1);
         let _older = streams.open((project, browser), from("a"), 9).unwrap();
         let _newer = streams.open((project, browser), from("b"), 3).unwrap();
-        let fresh = streams.take_fresh();
+        let fresh = streams.take_fresh(9);
         let wanted = [Present { browser, network: "b".to_owned(), asn: None, told: 3 }];
         assert_eq!(fresh[&project], wanted);
-        assert!(streams.take_fresh().is_empty());
+        assert!(streams.take_fresh(9).is_empty());
         streams.put_back(project, &wanted);
-        assert_eq!(streams.take_fresh()[&project], wanted);
+        assert_eq!(streams.take_fresh(9)[&project], wanted);
+    }
+
+    #[tokio::test]
+    async fn of_many_that_come_at_once_some_are_taken_and_the_rest_is_news() {
+        let streams = Streams::new(EventsConfig { streams: 9, streams_per_address: 9 });
+        let held: Vec<_> = (0..5).map(|number| streams.open(key(number), from("a"), 0).unwrap()).collect();
+        let mut taken = Vec::new();
+        for many in [2, 2, 1] {
+            streams.news().await;
+            let fresh = streams.take_fresh(2).remove(&key(0).0).unwrap();
+            assert_eq!(fresh.len(), many);
+            taken.extend(fresh.into_iter().map(|one| one.browser));
+        }
+        assert_eq!(taken, held.iter().map(|one| one.key.1).collect::<Vec<_>>());
     }
 }
