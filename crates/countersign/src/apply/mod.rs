@@ -11,6 +11,7 @@ mod check;
 mod decode;
 mod file;
 mod key;
+mod odd;
 mod plan;
 mod problem;
 mod source;
@@ -71,6 +72,8 @@ pub struct Report {
     pub project: String,
     /// A line for each change: `+` added, `~` changed, `-` deleted.
     pub lines: Vec<String>,
+    /// What is odd about policies as they will be, and what to do: nothing is refused for it.
+    pub odd: Vec<String>,
     /// How many documents that the files name are as they should be already.
     pub unchanged: usize,
     /// Keys that were made.
@@ -88,6 +91,7 @@ impl fmt::Display for Report {
             writeln!(f, "project {}{note}", self.project)?;
             self.lines.iter().try_for_each(|line| writeln!(f, "  {}", printable(line)))?;
         }
+        self.odd.iter().try_for_each(|odd| writeln!(f, "  ! {}", printable(odd)))?;
         writeln!(f, "  unchanged: {}", self.unchanged)?;
         self.created_keys.iter().filter(|_| !self.dry_run).try_for_each(|key| writeln!(f, "\n{key}"))
     }
@@ -115,6 +119,7 @@ pub async fn apply(
             let there = entries_of(store, project, *list).await?;
             lists.extend(entry_changes((*list, name), entries, &there, options.prune, &mut plan.lines));
         }
+        let odd = odd::of(&plan, &documents, &wanted, sources);
         let is_due = base == 0 || !plan.changes.is_empty() || !lists.is_empty();
         if is_due && !options.dry_run {
             let (slug, changes) = (wanted.project.clone(), std::mem::take(&mut plan.changes));
@@ -128,6 +133,7 @@ pub async fn apply(
         return Ok(Report {
             project: wanted.project,
             lines: plan.lines,
+            odd,
             unchanged: plan.unchanged,
             created_keys: plan.created_keys,
             dry_run: options.dry_run,

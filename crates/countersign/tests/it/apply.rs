@@ -359,3 +359,27 @@ fn a_risk_of_ones_own_goes_in_the_place_of_one_that_ships() {
     let said = operator.apply("project: shop\n", &["--prune"]);
     assert!(said.contains("- risk \"ato\"") && said.contains("- risk \"resale\""), "{said}");
 }
+
+#[test]
+fn what_is_odd_is_said_and_applied_all_the_same() {
+    let operator = Operator::new();
+    let policy = |name: &str, when: &str, priority: u32| {
+        format!(
+            "  - name: {name}\n    environment: production\n    when: {when}\n    then: deny\n    priority: {priority}\n"
+        )
+    };
+    let many = policy("many", "device_count > 3", 9);
+    let file = format!("project: shop\npolicies:\n{}{}", many, policy("more", "device_count > 5", 1));
+    let said = operator.apply(&file, &[]);
+    let wanted = "shop.yaml:8:5: policy `more`: it is never reached: whenever it holds, `many` gave a verdict before";
+    assert!(said.contains("+ policy \"more\"") && said.contains(wanted), "{said}");
+    // What stands in the database counts, changed or not; and a dry run says it too.
+    let file = format!("project: shop\npolicies:\n{}", policy("most", "device_count > 9 and device_count < 8", 1));
+    let said = operator.apply(&file, &["--dry-run"]);
+    assert!(
+        said.contains("policy `most`: it can never hold") && said.contains("! policy `more`: it is never"),
+        "{said}"
+    );
+    let said = operator.apply(&format!("project: shop\npolicies:\n{many}"), &["--prune"]);
+    assert!(!said.contains(" ! "), "{said}");
+}

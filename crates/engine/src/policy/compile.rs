@@ -146,6 +146,11 @@ impl PolicySet {
         Self { operands, distinct, program, policies: compiled, named, unnamed: asked(&starts, None) }
     }
 
+    /// All of them, in the order in which they are asked.
+    pub(super) fn policies(&self) -> &[Compiled] {
+        &self.policies
+    }
+
     /// What must be known to run the set, slot by slot.
     pub fn operands(&self) -> &[Operand] {
         &self.operands

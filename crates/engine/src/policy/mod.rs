@@ -15,6 +15,7 @@
 //!
 //! Nothing here knows where values come from: whoever runs a [`PolicySet`] fills its operands.
 
+pub mod analyse;
 mod compile;
 mod document;
 mod program;

@@ -1,6 +1,7 @@
 //! The policy language: what it reads, refuses, means and remembers.
 
 pub mod arbitrary;
+mod analyse;
 mod corpus;
 mod document;
 mod guide;
