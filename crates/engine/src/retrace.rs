@@ -7,7 +7,6 @@
 use core::net::IpAddr;
 
 use alloc::{
-    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -19,19 +18,37 @@ use crate::{
     evaluation::{Evaluation, RiskReading, Verdict},
     fact::{Fact, Severity},
     field::Field,
-    policy::{Operand, PolicySet, PolicyTrace, shown},
+    policy::{Flip, Operand, PolicySet, PolicyTrace, shown},
     text::Email,
 };
 
 /// What each policy that was asked saw, in order; nothing for a suspended user, whose policies aren't asked. `set` is that
 /// of the evaluation's revision and environment.
 pub fn trace(set: &PolicySet, evaluation: &Evaluation) -> Vec<PolicyTrace> {
-    if evaluation.verdict == Verdict::Suspend && evaluation.policy.is_none() {
+    if !was_asked(evaluation) {
         return Vec::new();
     }
-    let seen: Vec<Seen> = set.operands().iter().map(|operand| Seen::of(operand, evaluation)).collect();
+    let seen = seen(set, evaluation);
     let facts: Vec<Fact<'_>> = seen.iter().map(Seen::as_fact).collect();
     set.trace(evaluation.action.as_str(), &facts)
+}
+
+/// The smallest change of what the policies saw that would have led to another verdict; nothing for a suspended user.
+pub fn flip(set: &PolicySet, evaluation: &Evaluation) -> Option<Flip> {
+    if !was_asked(evaluation) {
+        return None;
+    }
+    let seen = seen(set, evaluation);
+    let facts: Vec<Fact<'_>> = seen.iter().map(Seen::as_fact).collect();
+    set.flip(evaluation.action.as_str(), &facts)
+}
+
+fn was_asked(evaluation: &Evaluation) -> bool {
+    evaluation.verdict != Verdict::Suspend || evaluation.policy.is_some()
+}
+
+fn seen(set: &PolicySet, evaluation: &Evaluation) -> Vec<Seen> {
+    set.operands().iter().map(|operand| Seen::of(operand, evaluation)).collect()
 }
 
 /// What goes into the record's `facts`, by name: what `set` saw and the rest of the record doesn't say.
@@ -47,16 +64,8 @@ pub(crate) fn beyond<'a>(
         .filter(policy_only)
         .map(|(operand, fact)| (operand, shown(fact)))
         .filter(|(operand, value)| said(operand, evaluation) != *value)
-        .map(|(operand, value)| (name(operand), value))
+        .map(|(operand, value)| (operand.to_string(), value))
         .collect()
-}
-
-/// The name in `facts`.
-fn name(operand: &Operand) -> String {
-    match operand {
-        Operand::Field(field) => field.to_string(),
-        Operand::Member { field, list } => format!("{field} in_list {list}"),
-    }
 }
 
 /// What the record says of an operand without its `facts`; null where it says nothing.
@@ -107,7 +116,7 @@ enum Seen {
 
 impl Seen {
     fn of(operand: &Operand, evaluation: &Evaluation) -> Self {
-        let value = evaluation.facts.get(&name(operand)).cloned().unwrap_or_else(|| said(operand, evaluation));
+        let value = evaluation.facts.get(&operand.to_string()).cloned().unwrap_or_else(|| said(operand, evaluation));
         match (operand, &value) {
             (Operand::Field(Field::Ip), _) => evaluation.ip.map_or(Self::Plain(Value::Null), Self::Address),
             (Operand::Field(Field::RiskSeverity(_)), Value::String(word)) => {

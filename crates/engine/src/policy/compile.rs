@@ -43,6 +43,16 @@ pub enum Operand {
     },
 }
 
+impl core::fmt::Display for Operand {
+    /// As records and traces name it.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Field(field) => write!(f, "{field}"),
+            Self::Member { field, list } => write!(f, "{field} in_list {list}"),
+        }
+    }
+}
+
 /// Which distinct things policies count, for which subjects.
 pub type DistinctPairs = BTreeSet<(Subject, Thing)>;
 

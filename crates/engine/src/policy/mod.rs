@@ -18,6 +18,7 @@
 pub mod analyse;
 mod compile;
 mod document;
+mod flip;
 mod program;
 pub mod syntax;
 mod test;
@@ -27,6 +28,7 @@ mod type_check;
 
 pub use compile::{DistinctPairs, Matched, Operand, Outcome, PolicySet};
 pub use document::{Mode, Policy, Then};
+pub use flip::{Change, Flip};
 pub(crate) use trace::shown;
 pub use trace::{ConditionTrace, PolicyTrace, TraceParts, Truth};
 pub use tree::{Comparison, Condition, Literal, MAX_COMPARISONS, MAX_CONTENT, MAX_DEPTH, Op, TreeError};

@@ -94,6 +94,10 @@ impl Program {
         self.steps.get(at).map_or(Kind::Never, |step| step.kind)
     }
 
+    pub(super) fn questions(&self) -> impl Iterator<Item = &Question> {
+        self.questions.iter()
+    }
+
     pub(super) fn question(&self, place: usize) -> Option<&Question> {
         self.questions.get(place)
     }

@@ -4,6 +4,7 @@ pub mod arbitrary;
 mod analyse;
 mod corpus;
 mod document;
+mod flip;
 mod guide;
 mod naive;
 mod properties;

@@ -3,7 +3,7 @@
 use countersign_engine::{
     challenge::{Challenge, Delivery},
     evaluation::{Effect, EvaluatedUser, Evaluation, Indication, RiskReading},
-    policy::PolicyTrace,
+    policy::{Flip, PolicyTrace},
     signal::{DeviceType, Network},
     time::Timestamp,
 };
@@ -66,6 +66,11 @@ pub struct EvaluationShape {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     trace: Option<Vec<PolicyTrace>>,
+    /// With `?trace=true`: the smallest change of what was seen that would have led to another verdict: the `verdict`, and
+    /// `changes` of a `field` that `saw` one value and `needs` another. Absent where none of up to three values is found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    flip: Option<Flip>,
     /// What it turned out to be, if anybody said.
     feedback: Option<FeedbackShape>,
     /// Whether it was consumed.
@@ -207,6 +212,7 @@ impl EvaluationShape {
             risks: risks(evaluation),
             considered: considered(evaluation),
             trace: None,
+            flip: None,
             feedback: label.as_ref().map(|label| FeedbackShape { label: label.clone(), note: note.clone() }),
             consumed: consumed_at.is_some(),
             consumed_at: consumed_at.map(Timestamp::rfc3339),
@@ -219,8 +225,8 @@ impl EvaluationShape {
 
     /// The same, with what every policy saw.
     #[must_use]
-    pub fn with_trace(self, trace: Option<Vec<PolicyTrace>>) -> Self {
-        Self { trace, ..self }
+    pub fn with_trace(self, trace: Vec<PolicyTrace>, flip: Option<Flip>) -> Self {
+        Self { trace: Some(trace), flip, ..self }
     }
 }
 

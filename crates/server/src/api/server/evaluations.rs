@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, RawQuery, State},
     http::HeaderMap,
 };
-use countersign_engine::{id::EvaluationId, policy::PolicyTrace, retrace};
+use countersign_engine::{id::EvaluationId, retrace};
 use countersign_store::op::{EvaluationById, Found};
 
 use crate::{
@@ -45,8 +45,15 @@ pub async fn get(
     let wants_trace = wants_trace(query.as_deref().unwrap_or_default())?;
     let found = find(&ctx, &key, id).await?;
     let shape = EvaluationShape::of(&ctx, &found);
-    let trace = if wants_trace { trace(&ctx, &key, &found).await? } else { None };
-    Ok(Json(shape.with_trace(trace)))
+    if !wants_trace {
+        return Ok(Json(shape));
+    }
+    let evaluation = &found.0.evaluation;
+    let Some(then) = ctx.projects.at(&ctx.store, &key.project, evaluation.revision).await? else {
+        return Ok(Json(shape));
+    };
+    let set = then.policy_set(evaluation.environment);
+    Ok(Json(shape.with_trace(retrace::trace(set, evaluation), retrace::flip(set, evaluation))))
 }
 
 /// Other parameters are not ours to mind: a proxy may add some.
@@ -57,12 +64,6 @@ fn wants_trace(query: &str) -> Result<bool, Problem> {
         Some("true") => Ok(true),
         Some(_) => Err(Problem::new(&problem::INVALID_FORM).detail("`trace` must be `true` or `false`")),
     }
-}
-
-async fn trace(ctx: &Ctx, key: &KeyOf, (stored, _): &Found) -> Result<Option<Vec<PolicyTrace>>, Problem> {
-    let evaluation = &stored.evaluation;
-    let then = ctx.projects.at(&ctx.store, &key.project, evaluation.revision).await?;
-    Ok(then.map(|project| retrace::trace(project.policy_set(evaluation.environment), evaluation)))
 }
 
 /// The caller's evaluation with that id.

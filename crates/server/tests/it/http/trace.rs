@@ -22,6 +22,9 @@ async fn the_trace_says_what_every_policy_saw_in_the_revision_that_decided() {
         json!({"field": "metadata.links", "op": "gt", "value": 10, "saw": 3, "truth": "fails"})
     );
     assert_eq!(traced["trace"][1]["when"]["truth"], "holds");
+    // How close it was.
+    let flip = json!({"verdict": "deny", "changes": [{"field": "metadata.links", "saw": 3, "needs": 11}]});
+    assert_eq!(traced["flip"], flip);
     // What is changed later changes nothing of what was seen.
     app.project.add_a_policy(&app.ctx.store.clone()).await;
     app.ctx.projects.refresh(&app.ctx.store).await.unwrap();
