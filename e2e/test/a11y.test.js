@@ -1,9 +1,8 @@
 /** Every page that a person can meet: for everybody, on a small screen, magnified, in the light and in the dark. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { overflow, violations } from "../lib/axe.js";
-import { launch } from "../lib/browser.js";
-import { Demo } from "../lib/demo.js";
+import { onStage } from "../lib/stage.js";
 import { CHALLENGE_STATES, DEMO_PAGES, reach } from "../lib/states.js";
 
 /** A small phone, and a window of 1280 × 800 at a zoom of 200 %, which lays out as 640 × 400. */
@@ -14,15 +13,7 @@ const ANSWERS = /the server responded with a status of 4\d\d/;
 
 let demo;
 let browser;
-
-before(async () => {
-  demo = await Demo.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+onStage((opened) => ({ demo, browser } = opened));
 
 test("the instruments see what is wrong with a bad page", async () => {
   const page = await browser.newPage();

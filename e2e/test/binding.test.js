@@ -1,25 +1,18 @@
 /** What a challenge must withstand: forwarded links, borrowed codes, guessing, and somebody else's doing. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Visitor, heading, launch, leadsOn } from "../lib/browser.js";
+import { test } from "node:test";
+import { Visitor, heading, leadsOn } from "../lib/browser.js";
 import { askForCode, enterCode, reportLink } from "../lib/challenge.js";
-import { Demo, wrongCode } from "../lib/demo.js";
+import { wrongCode } from "../lib/demo.js";
 import { notBegunHere } from "../lib/shop.js";
+import { onStage } from "../lib/stage.js";
 
 /** The shop refuses what its own forms did not begin, and these challenges were begun without them. */
 const NOT_BEGUN_HERE = /422 .*verify-challenge/;
 
 let demo;
 let browser;
-
-before(async () => {
-  demo = await Demo.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+onStage((opened) => ({ demo, browser } = opened));
 
 /** A visitor at a fresh challenge, who has asked for the code. */
 async function challenged(options) {

@@ -1,23 +1,16 @@
 /** What a browser is known by: not by its storage alone; and how it says goodbye. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Visitor, heading, launch, leadsOn } from "../lib/browser.js";
+import { test } from "node:test";
+import { Visitor, heading, leadsOn } from "../lib/browser.js";
 import { askForCode, enterCode } from "../lib/challenge.js";
-import { Demo, newEmail } from "../lib/demo.js";
+import { newEmail } from "../lib/demo.js";
 import { network } from "../lib/network.js";
 import { logIn, signUp } from "../lib/shop.js";
+import { onStage } from "../lib/stage.js";
 
 let demo;
 let browser;
-
-before(async () => {
-  demo = await Demo.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+onStage((opened) => ({ demo, browser } = opened));
 
 /** A customer who has signed up and confirmed it, and our id of them. */
 async function member() {

@@ -1,11 +1,12 @@
 /** The whole flow in a real browser: sign-up and log-in at the shop, over the challenge page on another origin, and back. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Visitor, heading, launch, leadsOn } from "../lib/browser.js";
+import { test } from "node:test";
+import { Visitor, heading, leadsOn } from "../lib/browser.js";
 import { askForCode, enterCode } from "../lib/challenge.js";
-import { Demo, newEmail, wrongCode } from "../lib/demo.js";
+import { newEmail, wrongCode } from "../lib/demo.js";
 import { network } from "../lib/network.js";
 import { PASSWORD, logIn, replayIsRefused, signUp } from "../lib/shop.js";
+import { onStage } from "../lib/stage.js";
 
 const STRANGER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
@@ -13,15 +14,7 @@ const MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.1
 
 let demo;
 let browser;
-
-before(async () => {
-  demo = await Demo.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+onStage((opened) => ({ demo, browser } = opened));
 
 /** Every address that the tab showed, in order. */
 function trail(page) {

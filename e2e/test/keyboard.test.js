@@ -1,25 +1,18 @@
 /** The whole journey by keyboard alone, with the focus visible at every step. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Visitor, heading, launch, leadsOn } from "../lib/browser.js";
+import { test } from "node:test";
+import { Visitor, heading, leadsOn } from "../lib/browser.js";
 import { wayOf } from "../lib/challenge.js";
-import { Demo, newEmail, wrongCode } from "../lib/demo.js";
+import { newEmail, wrongCode } from "../lib/demo.js";
 import { PASSWORD } from "../lib/shop.js";
+import { onStage } from "../lib/stage.js";
 
 /** No page of the journey needs more presses than that to get anywhere. */
 const MOST_TABS = 25;
 
 let demo;
 let browser;
-
-before(async () => {
-  demo = await Demo.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+onStage((opened) => ({ demo, browser } = opened));
 
 /** The outline of what has the focus, or of what stands for it on the screen; null where nothing shows it. */
 function outline(page) {

@@ -1,22 +1,15 @@
 /** The challenge page without JavaScript: what a person gets whose browser runs none, or whose network lost ours. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Visitor, heading, launch, leadsOn } from "../lib/browser.js";
+import { test } from "node:test";
+import { Visitor, heading, leadsOn } from "../lib/browser.js";
 import { askForCode, enterCode } from "../lib/challenge.js";
-import { Demo, newEmail, wrongCode } from "../lib/demo.js";
+import { newEmail, wrongCode } from "../lib/demo.js";
 import { signUp } from "../lib/shop.js";
+import { onStage } from "../lib/stage.js";
 
 let demo;
 let browser;
-
-before(async () => {
-  demo = await Demo.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+onStage((opened) => ({ demo, browser } = opened));
 
 /** The browser of somebody who has just signed up and stands at the challenge page, from now on without JavaScript. */
 async function withoutScripts(email) {

@@ -1,24 +1,16 @@
 /** What the challenge page weighs, asks for and allows. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Visitor, launch } from "../lib/browser.js";
+import { test } from "node:test";
+import { Visitor } from "../lib/browser.js";
 import { askForCode } from "../lib/challenge.js";
-import { Demo } from "../lib/demo.js";
+import { onStage } from "../lib/stage.js";
 
 /** The page with its styles and its script, uncompressed, in bytes. */
 const MOST_BYTES = 30 * 1024;
 
 let demo;
 let browser;
-
-before(async () => {
-  demo = await Demo.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+onStage((opened) => ({ demo, browser } = opened));
 
 /** A visitor at the page where the code is entered, loaded afresh: with all that was loaded for it. */
 async function atTheCode() {

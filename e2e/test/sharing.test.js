@@ -1,11 +1,12 @@
 /** One account, three browsers: sharing is seen, the page offers both ways, and its owner logs the other out. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Visitor, heading, launch, leadsOn } from "../lib/browser.js";
+import { test } from "node:test";
+import { Visitor, heading, leadsOn } from "../lib/browser.js";
 import { askForCode, enterCode } from "../lib/challenge.js";
-import { Demo, newEmail } from "../lib/demo.js";
+import { newEmail } from "../lib/demo.js";
 import { network } from "../lib/network.js";
 import { logIn, signUp } from "../lib/shop.js";
+import { onStage } from "../lib/stage.js";
 import { until } from "../lib/until.js";
 
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0";
@@ -16,15 +17,7 @@ const HEARD_MS = 2000;
 
 let demo;
 let browser;
-
-before(async () => {
-  demo = await Demo.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await demo?.stop();
-});
+onStage((opened) => ({ demo, browser } = opened));
 
 /** Waits for the page to show that somebody is logged in there, or that nobody is. */
 const loggedIn = (page) => page.getByRole("button", { name: "Log out" }).waitFor();

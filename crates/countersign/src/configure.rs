@@ -30,6 +30,7 @@ pub async fn apply(config: &ConfigSource, options: &ApplyOptions) -> Result<(), 
     let config = config.load()?;
     let sources = sources(options)?;
     let how = Options { dry_run: options.dry_run, prune: options.prune, project: options.project.clone() };
+    apply::check_alone(&sources, &how)?;
     // Looking must not leave a database behind, nor must files that are wrong: where there is none, an empty one is tried.
     if matches!(config.database(), Ok(Database::Sqlite(file)) if !file.exists()) {
         let nowhere = tempfile::tempdir().map_err(|error| format!("no temporary folder can be made: {error}"))?;

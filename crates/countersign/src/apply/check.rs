@@ -48,10 +48,11 @@ fn read<T: DeserializeOwned>(rows: &[&DocumentRow], kind: DocumentKind) -> Vec<(
         .collect()
 }
 
-/// Checks the project as it will be; what is wrong is said to `found`. If the files could not be read as a whole, nobody
-/// knows what there will be to refer to: then only what each document says by itself is checked.
-pub fn check(wanted: &Wanted, there: &[DocumentRow], prune: bool, sources: &[Source], found: &mut Found<'_>) {
-    let is_whole = found.is_empty();
+/// Checks the project as it will be; what is wrong is said to `found`. If the files could not be read as a whole, or what is
+/// `there` is not known, nobody knows what there will be to refer to: then only what each document says by itself is checked.
+pub fn check(wanted: &Wanted, there: Option<&[DocumentRow]>, prune: bool, sources: &[Source], found: &mut Found<'_>) {
+    let is_whole = found.is_empty() && there.is_some();
+    let there = there.unwrap_or_default();
     let staying = Staying::of(wanted, there, prune);
     let names = names(wanted, &staying);
     for placed in &wanted.policies {

@@ -97,6 +97,14 @@ impl fmt::Display for Report {
     }
 }
 
+/// Everything that is wrong with files whatever the database holds: so that nobody has to reach one to be told.
+pub fn check_alone(sources: &[Source], options: &Options) -> Result<(), Refused> {
+    let mut found = Found::new(sources);
+    let wanted = file::read(sources, options.project.as_deref(), &mut found);
+    check::check(&wanted, None, options.prune, sources, &mut found);
+    found.into_result().map_err(Refused::Files)
+}
+
 /// Applies files.
 pub async fn apply(
     store: &Store,
@@ -109,7 +117,7 @@ pub async fn apply(
     let wanted = file::read(sources, options.project.as_deref(), &mut found);
     for _ in 0..TRIES {
         let (row, documents) = current(store, &wanted.project).await?;
-        check::check(&wanted, &documents, options.prune, sources, &mut found);
+        check::check(&wanted, Some(&documents), options.prune, sources, &mut found);
         std::mem::replace(&mut found, Found::new(sources)).into_result().map_err(Refused::Files)?;
         let mut plan = Plan::make(&wanted, &documents, options.prune, rng);
         let project = row.as_ref().map_or_else(|| ProjectId::new(now.millis(), rng.bytes()), |row| row.id);
@@ -120,6 +128,9 @@ pub async fn apply(
             lists.extend(entry_changes((*list, name), entries, &there, options.prune, &mut plan.lines));
         }
         let odd = odd::of(&plan, &documents, &wanted, sources);
+        if base == 0 {
+            plan.lines.insert(0, format!("+ project \"{}\"", wanted.project));
+        }
         let is_due = base == 0 || !plan.changes.is_empty() || !lists.is_empty();
         if is_due && !options.dry_run {
             let (slug, changes) = (wanted.project.clone(), std::mem::take(&mut plan.changes));

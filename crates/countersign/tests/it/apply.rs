@@ -286,6 +286,7 @@ fn a_status_tells_a_wrong_file_from_an_accident() {
     assert_eq!(status(&["check-config"]), Some(0));
     std::fs::write(operator.data().join("countersign.db"), "no database").unwrap();
     assert_eq!(status(&["apply", &good]), Some(1));
+    assert_eq!(status(&["apply", &bad]), Some(2), "what is wrong with a file is told without a database");
 }
 
 #[test]
@@ -382,4 +383,12 @@ fn what_is_odd_is_said_and_applied_all_the_same() {
     );
     let said = operator.apply(&format!("project: shop\npolicies:\n{many}"), &["--prune"]);
     assert!(!said.contains(" ! "), "{said}");
+}
+
+#[test]
+fn a_project_that_is_made_is_told() {
+    let operator = Operator::new();
+    let said = operator.apply("project: shop\n", &[]);
+    assert!(said.contains("+ project \"shop\"") && !said.contains("nothing to change"), "{said}");
+    assert!(operator.apply("project: shop\n", &[]).contains("nothing to change"));
 }

@@ -9,6 +9,7 @@
 mod challenge;
 mod check;
 mod consume;
+mod decide;
 mod policy;
 mod retrace;
 mod risk;

@@ -9,7 +9,7 @@ use countersign_engine::{
     evaluation::{Evaluation, Verdict},
     history::{History, User},
     id::{ChallengeId, DeviceId, EvaluationId, PolicyId, ProjectId, UserId},
-    policy::{Condition, Operand, PolicySet, Then, Truth},
+    policy::{Condition, Operand, Policy, PolicySet, Then, Truth},
     retrace,
     risk::RiskSet,
     signal::Signals,
@@ -27,8 +27,13 @@ use crate::{
 const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_000);
 
 fn project(conditions: &[Condition], then: &Then) -> Project {
+    project_of(conditions.iter().map(|when| policy(when.clone(), then.clone())).collect())
+}
+
+/// A project with those policies.
+pub fn project_of(policies: Vec<Policy>) -> Project {
     let ids = (0..).map(|n| PolicyId::new(n, [0; 10]));
-    let policies: Vec<_> = ids.zip(conditions.iter().map(|when| policy(when.clone(), then.clone()))).collect();
+    let policies: Vec<_> = ids.zip(policies).collect();
     Project {
         id: ProjectId::new(1, [0; 10]),
         slug: "shop".into(),

@@ -27,8 +27,9 @@ use crate::{
     row::{self, subject::Subject, user::UserRef},
 };
 
-/// The kinds of rows that evaluations are counted in, in the order in which their keys are listed below.
-const COUNTED: [&str; 5] = ["ip", "fingerprint", "email_domain", "email", "phone"];
+/// The kinds of rows that evaluations are counted in, in the order in which their keys are listed below. None is a kind of
+/// [`UserRef`]: who counts must not wait for who is looked up.
+const COUNTED: [&str; 5] = ["ip", "fingerprint", "email_domain", "mailbox", "phone_number"];
 
 /// The kind of row that an origin is remembered in: written once a day, since every evaluation of a site has the same.
 const ORIGIN: &str = "origin";
@@ -158,8 +159,8 @@ impl Evaluate {
             subject(tx, &project, "ip", network.as_deref()),
             subject(tx, &project, "fingerprint", fingerprint.as_deref()),
             subject(tx, &project, "email_domain", email_domain.as_deref()),
-            subject(tx, &project, "email", email.as_deref()),
-            subject(tx, &project, "phone", phone.as_deref()),
+            subject(tx, &project, "mailbox", email.as_deref()),
+            subject(tx, &project, "phone_number", phone.as_deref()),
             async {
                 match origin.as_deref() {
                     Some(key) => row::subject::last_seen(tx, &StateKey { project: &project, kind: ORIGIN, key }).await,
