@@ -182,3 +182,16 @@ proptest! {
         prop_assert!(score(&with_more)? >= before);
     }
 }
+
+#[test]
+fn whoever_is_seen_for_the_first_time_is_no_takeover() {
+    let set = RiskSet::default();
+    let new = |is_new_user: bool| {
+        let all = ["is_new_device", "is_new_country", "is_new_ip", "is_new_asn"];
+        let known = all.map(|name| (name, Fact::Bool(true)));
+        let known: Vec<_> = known.into_iter().chain([("is_new_user", Fact::Bool(is_new_user))]).collect();
+        let scores = set.score("login", &facts(&set, &known));
+        set.severity_of("ato", &scores)
+    };
+    assert_eq!((new(true), new(false)), (None, Some(Severity::Medium)));
+}
