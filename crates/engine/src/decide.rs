@@ -586,11 +586,7 @@ struct Marks<'a> {
 
 impl Marks<'_> {
     fn of(&self, thing: Thing) -> Option<Mark> {
-        match thing {
-            Thing::User => self.user.map(|user| Mark::of(&user.to_string())),
-            Thing::Device => self.browser.map(|browser| Mark::of(&browser.to_string())),
-            other => self.signals.mark(other),
-        }
+        self.signals.mark(thing, self.user, self.browser)
     }
 
     /// Remembers that `subject` was seen with the things that policies count for it.

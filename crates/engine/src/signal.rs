@@ -12,7 +12,7 @@ use alloc::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{BrowserId, FingerprintId},
+    id::{BrowserId, FingerprintId, UserId},
     seen::{Mark, Thing},
     text::{ActionName, Contact, Email, ExternalId, Metadata, Origin, Phone},
 };
@@ -243,10 +243,11 @@ impl Signals {
     }
 
     /// What a thing of this request is told apart by; `None` where it has none. Users and devices are known by ids of
-    /// ours, which are not here.
-    pub fn mark(&self, thing: Thing) -> Option<Mark> {
+    /// ours, which only the caller knows.
+    pub fn mark(&self, thing: Thing, user: Option<UserId>, browser: Option<BrowserId>) -> Option<Mark> {
         let name = match thing {
-            Thing::User | Thing::Device => None,
+            Thing::User => user.map(|user| user.to_string()),
+            Thing::Device => browser.map(|browser| browser.to_string()),
             Thing::Ip => self.network(),
             Thing::Fingerprint => self.fingerprint.map(|reading| reading.id.to_string()),
             Thing::Email => self.valid_email().map(Email::normalized),

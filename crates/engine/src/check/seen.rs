@@ -1,12 +1,10 @@
 //! How many distinct things something was seen with, the thing of this request included.
 
-use alloc::string::ToString;
-
 use super::Inputs;
 use crate::{
     fact::OwnedFact,
     field::{DistinctCount, Subject},
-    seen::{Mark, Seen, Thing},
+    seen::{Seen, Thing},
 };
 
 /// As long as anything is remembered at all.
@@ -15,7 +13,8 @@ pub(super) const EVER: u32 = u32::MAX;
 /// The distinct things that `here` was seen with in the last `seconds`.
 pub(super) fn count(inputs: &Inputs<'_>, here: &Seen, thing: Thing, seconds: u32) -> u32 {
     let newcomer = thing == Thing::User && inputs.signals.names_a_user() && inputs.history.user.is_none();
-    let with = mark(inputs, thing);
+    let user = inputs.history.user.as_ref().map(|user| user.id);
+    let with = inputs.signals.mark(thing, user, inputs.browser());
     let count = here.count(thing, with, seconds, inputs.now);
     // A user without an id yet is one that was seen nowhere before.
     count.saturating_add(u32::from(newcomer))
@@ -35,13 +34,4 @@ pub(crate) fn distinct(inputs: &Inputs<'_>, wanted: &DistinctCount) -> OwnedFact
         Subject::EmailDomain => signals.valid_email().map(|_| &seen.email_domain),
     };
     here.map(|here| count(inputs, here, wanted.thing, wanted.seconds)).into()
-}
-
-/// The mark of this request's own thing of a kind; `None` where it has none.
-fn mark(inputs: &Inputs<'_>, thing: Thing) -> Option<Mark> {
-    match thing {
-        Thing::User => inputs.history.user.as_ref().map(|user| Mark::of(&user.id.to_string())),
-        Thing::Device => inputs.browser().map(|browser| Mark::of(&browser.to_string())),
-        other => inputs.signals.mark(other),
-    }
 }
