@@ -57,6 +57,19 @@ pub struct Claim<'a> {
     pub consumed_at: Option<Timestamp>,
 }
 
+impl Expect {
+    /// Whether nothing is compared.
+    pub const fn is_nothing(&self) -> bool {
+        let Self { action, user_id, user_email, user_phone, metadata, challenge_status } = self;
+        action.is_none()
+            && user_id.is_none()
+            && user_email.is_none()
+            && user_phone.is_none()
+            && metadata.is_none()
+            && challenge_status.is_none()
+    }
+}
+
 impl fmt::Debug for Expect {
     /// Which fields are compared, not what they hold.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,7 +122,7 @@ pub fn consume(claim: &Claim<'_>, expect: &Expect, window_minutes: u32, now: Tim
         None => Some(claim.created_at),
         Some((_, ended_at)) => ended_at,
     };
-    if from.is_some_and(|from| now.since(from) > i64::from(window_minutes) * MINUTE) {
+    if from.is_some_and(|from| from < window_opened(window_minutes, now)) {
         return Consume::Expired;
     }
     let differing = mismatches(claim, expect);
@@ -117,6 +130,11 @@ pub fn consume(claim: &Claim<'_>, expect: &Expect, window_minutes: u32, now: Tim
         return Consume::Mismatch(differing);
     }
     if from.is_none() { Consume::Pending } else { Consume::Claim }
+}
+
+/// What was made, or whose challenge ended, before this can't be claimed any more at `now`.
+pub fn window_opened(window_minutes: u32, now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(now.millis().saturating_sub(i64::from(window_minutes) * MINUTE))
 }
 
 fn mismatches(claim: &Claim<'_>, expect: &Expect) -> Vec<&'static str> {

@@ -27,6 +27,8 @@ pub(crate) trait Answer: Send {
     fn fail(self: Box<Self>, error: StoreError);
     /// Whether anybody still waits for the answer.
     fn is_wanted(&self) -> bool;
+    /// Whether the answer is known.
+    fn has_answer(&self) -> bool;
 }
 
 impl<O: Operation> Answer for Waiting<O> {
@@ -42,5 +44,9 @@ impl<O: Operation> Answer for Waiting<O> {
 
     fn is_wanted(&self) -> bool {
         !self.answer.is_closed()
+    }
+
+    fn has_answer(&self) -> bool {
+        self.kept.is_some()
     }
 }

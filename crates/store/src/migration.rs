@@ -26,6 +26,11 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { number: 3, name: "profiles", sql: include_str!("../migrations/sqlite/0003_profiles.sql") },
     Migration { number: 4, name: "presence", sql: include_str!("../migrations/sqlite/0004_presence.sql") },
+    Migration {
+        number: 5,
+        name: "ended_challenges",
+        sql: include_str!("../migrations/sqlite/0005_ended_challenges.sql"),
+    },
 ];
 
 /// The same steps on PostgreSQL.
@@ -38,6 +43,11 @@ pub const POSTGRES_MIGRATIONS: &[Migration] = &[
     },
     Migration { number: 3, name: "profiles", sql: include_str!("../migrations/postgres/0003_profiles.sql") },
     Migration { number: 4, name: "presence", sql: include_str!("../migrations/postgres/0004_presence.sql") },
+    Migration {
+        number: 5,
+        name: "ended_challenges",
+        sql: include_str!("../migrations/postgres/0005_ended_challenges.sql"),
+    },
 ];
 
 /// The number under which a database that is the target of an unfinished move says so: greater than any step's, so that

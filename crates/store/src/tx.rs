@@ -336,6 +336,15 @@ pub trait Tx: Sync {
     /// Writes at once and answers how many rows changed: the guarded update.
     fn claim(&self, sql: &'static Sql, params: &[Value<'_>]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
+    /// The guarded update that an operation is all about: what it asks beside it is asked in the same transaction, and
+    /// what it asks or writes afterwards may be another. On PostgreSQL it goes with `COMMIT`, in one round trip, where all that
+    /// share the transaction are operations of this kind ([`Operation::ENDS_AT_ONCE`]).
+    fn claim_at_once(
+        &self,
+        sql: &'static Sql,
+        params: &[Value<'_>],
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
     /// Writes by the end of the transaction; a failure fails the operation.
     fn write(&self, sql: &'static Sql, params: &[Value<'_>]);
 
@@ -367,6 +376,10 @@ pub trait Operation: Send + Sync + 'static {
     /// other in a circle; where they do all the same (a step of a challenge while its user is evaluated twice), PostgreSQL
     /// ends one of them after a second, and it is run again.
     const SHARES: bool = false;
+
+    /// Whether it may end with a [`Tx::claim_at_once`]. Only where it answers the same when it is run again after it was
+    /// done: the answer may be lost on the way here, together with that to `COMMIT`.
+    const ENDS_AT_ONCE: bool = false;
 
     /// The project that it works on, if it is one.
     fn project(&self) -> [u8; 16] {

@@ -1,4 +1,7 @@
 //! Consume: reads an evaluation and claims it, once (spec section 3.2).
+//!
+//! What nothing is expected of, and whose time has come, is claimed before it is read: on PostgreSQL in one round trip. What
+//! else it may be, the engine says of what was read; then a claim is a second one.
 
 use countersign_engine::{
     challenge::Challenge,
@@ -26,8 +29,8 @@ pub struct Consume {
     pub id: EvaluationId,
     /// What the caller expects it to be.
     pub expect: Expect,
-    /// SHA-256 of the caller's `Idempotency-Key`.
-    pub key: Option<[u8; 32]>,
+    /// By what this call is known from others: SHA-256 of the caller's `Idempotency-Key`, or chance where there is none.
+    pub key: [u8; 32],
     /// The project's consume window, in minutes.
     pub window_minutes: u32,
     /// Now.
@@ -56,6 +59,9 @@ impl Operation for Consume {
 
     const SHARES: bool = true;
 
+    // Run again, it finds its own key.
+    const ENDS_AT_ONCE: bool = true;
+
     fn project(&self) -> [u8; 16] {
         self.project.to_bytes()
     }
@@ -66,12 +72,13 @@ impl Operation for Consume {
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<ConsumeOutcome, StoreError> {
         let project = self.project.to_bytes();
-        let (stored, challenge) = try_join!(
+        let (_, stored, challenge) = try_join!(
+            self.claim_unread(tx, &project),
             row::evaluation::read(tx, &project, self.id),
             row::challenge::of_evaluation(tx, &project, self.id, self.now),
         )?;
         let Some(mut stored) = stored else { return Ok(ConsumeOutcome::NotFound) };
-        // A repeat of the call that claimed it is judged as that call was: as if it were not claimed yet.
+        // What this call has just claimed, or a repeat of it, is judged as if it were not claimed yet.
         let repeated = self.repeats(&stored);
         let first_claimed = stored.consumed_at;
         let (judged_at, consumed_at) =
@@ -84,7 +91,7 @@ impl Operation for Consume {
             consume::Consume::Claim if repeated => Ok(ConsumeOutcome::Claimed(Box::new((stored, challenge)))),
             consume::Consume::Claim => {
                 // Nobody else's claim can come between: the key is ours. If one did, its guard would undo this.
-                row::evaluation::claim(tx, &project, self.id, self.key.as_ref(), self.now);
+                row::evaluation::claim(tx, &project, self.id, &self.key, self.now);
                 stored.consumed_at = Some(self.now);
                 stored.updated_at = self.now;
                 Ok(ConsumeOutcome::Claimed(Box::new((stored, challenge))))
@@ -94,9 +101,18 @@ impl Operation for Consume {
 }
 
 impl Consume {
+    /// Claims it before it is read, where that can be no mistake: who expects something may find it otherwise. That its
+    /// window is open is what [`consume::consume`] says below, too.
+    async fn claim_unread<T: Tx>(&self, tx: &T, project: &[u8; 16]) -> Result<bool, StoreError> {
+        if !self.expect.is_nothing() {
+            return Ok(false);
+        }
+        let since = consume::window_opened(self.window_minutes, self.now);
+        row::evaluation::claim_ended(tx, project, self.id, &self.key, (since, self.now)).await
+    }
+
     fn repeats(&self, stored: &StoredEvaluation) -> bool {
-        let same_key = self.key.is_some() && self.key == stored.consumed_key;
-        same_key && stored.consumed_at.is_some_and(|at| self.now.since(at) <= KEY_LIFETIME)
+        stored.consumed_key == Some(self.key) && stored.consumed_at.is_some_and(|at| self.now.since(at) <= KEY_LIFETIME)
     }
 
     fn judge(

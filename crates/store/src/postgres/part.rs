@@ -35,6 +35,7 @@ impl Part<'_, '_> {
         text: Text,
         params: &[Value<'_>],
         answer: fn(oneshot::Sender<R>) -> Answer,
+        ends: bool,
     ) -> Result<R, StoreError> {
         let (to, arrives) = oneshot::channel();
         {
@@ -43,7 +44,7 @@ impl Part<'_, '_> {
                 return Err(fault.clone().into_error());
             }
             let params = params.iter().map(|value| value.kept()).collect();
-            state.asked.push(Asked { place: self.place, text, params, answer: answer(to) });
+            state.asked.push(Asked { place: self.place, text, params, answer: answer(to), ends });
         }
         arrives.await.map_err(|_| StoreError::Failed(Faults("it was not answered".to_owned())))
     }
@@ -76,19 +77,24 @@ fn owned(key: &StateKey<'_>) -> Vec<Owned> {
 
 impl Tx for Part<'_, '_> {
     async fn read(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        self.ask(Text::plain(sql), params, Answer::Rows).await
+        self.ask(Text::plain(sql), params, Answer::Rows, false).await
     }
 
     async fn read_locked(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         // Whoever only reads holds nobody up.
         let only_reads = self.session.only_reads();
         let text = if only_reads { Text::plain(sql) } else { Text::locking(sql)? };
-        self.ask(text, params, Answer::Rows).await
+        self.ask(text, params, Answer::Rows, false).await
     }
 
     async fn claim(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<u64, StoreError> {
         self.session.may_write(self.place)?;
-        self.ask(Text::plain(sql), params, Answer::Changed).await
+        self.ask(Text::plain(sql), params, Answer::Changed, false).await
+    }
+
+    async fn claim_at_once(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.session.may_write(self.place)?;
+        self.ask(Text::plain(sql), params, Answer::Changed, true).await
     }
 
     fn write(&self, sql: &'static Sql, params: &[Value<'_>]) {
@@ -112,7 +118,7 @@ impl Tx for Part<'_, '_> {
         if let Some(kept) = self.session.lock().rows.get(&name) {
             return Ok(kept.row.clone());
         }
-        let row = self.ask(Text::plain(&state.read), &key.params(), Answer::Rows).await?.pop();
+        let row = self.ask(Text::plain(&state.read), &key.params(), Answer::Rows, false).await?.pop();
         self.session.lock().rows.insert(name, Kept { row: row.clone(), unsaved: None });
         Ok(row)
     }

@@ -114,7 +114,9 @@ impl Line {
                 continue;
             }
             let is_free = !job.keys.all().any(|key| self.taken.contains(key) || blocked.contains(key));
-            if is_free && jobs.len() < most && !alone && (jobs.is_empty() || job.shares) {
+            // What ends at once is committed in its first round trip, unless it shares with what isn't.
+            let alike = jobs.first().is_none_or(|first: &Job| job.shares && job.ends_at_once == first.ends_at_once);
+            if is_free && jobs.len() < most && !alone && alike {
                 alone = !job.shares;
                 keys.join(&job.keys);
                 jobs.push(job);

@@ -7,6 +7,9 @@
 //! Operations that share a transaction run side by side: what all of them ask is sent together, as one statement where it
 //! is the same one, and so is what they write. Those that ask for a key to themselves that another has run after it. A row
 //! of state that they share passes from one to the next, in their order, without the database.
+//!
+//! Operations that end with what they ask ([`Tx::claim_at_once`](crate::Tx)) are committed with it: `BEGIN`, the keys, the
+//! claims, the reads beside them and `COMMIT` are one round trip. Whoever has more to do goes on in a new transaction.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -49,6 +52,9 @@ const NAME: Text = Text::own("INSERT INTO transactions (project_id, name) VALUES
 pub(super) struct Session<'c> {
     connection: &'c Connection,
     purpose: Purpose,
+    patience: Duration,
+    /// The project under which its transactions are named.
+    project: [u8; 16],
     state: Mutex<State>,
 }
 
@@ -70,6 +76,8 @@ pub(super) struct State {
     writers: BTreeSet<usize>,
     /// Whether `COMMIT` is on its way.
     committing: bool,
+    /// By what the transaction can be found if the answer to its `COMMIT` is lost.
+    name: Vec<u8>,
 }
 
 /// What is sent ahead of the next reads.
@@ -85,6 +93,8 @@ pub(super) struct Asked {
     pub(super) text: Text,
     pub(super) params: Vec<Owned>,
     pub(super) answer: Answer,
+    /// Whether the operation ends with it, if all goes well.
+    pub(super) ends: bool,
 }
 
 /// A row of state, and what writes it if it changed.
@@ -95,9 +105,19 @@ pub(super) struct Kept {
 
 impl<'c> Session<'c> {
     /// A transaction that begins with its first statement.
-    pub(super) fn new(connection: &'c Connection, purpose: Purpose, patience: Duration) -> Self {
-        let queue = vec![Queued::Plain(connection.begin(purpose == Purpose::Read, patience))];
-        Self { connection, purpose, state: Mutex::new(State { queue, ..State::default() }) }
+    pub(super) fn new(connection: &'c Connection, purpose: Purpose, patience: Duration, project: [u8; 16]) -> Self {
+        Self { connection, purpose, patience, project, state: Mutex::default() }
+    }
+
+    /// Begins a transaction that has those keys; nothing is sent yet.
+    fn begin(&self, keys: &Keys) {
+        let mut queue = vec![Queued::Plain(self.connection.begin(self.only_reads(), self.patience))];
+        if !keys.is_empty() {
+            queue.push(Queued::Statement(HOLD, vec![Owned::Text(keys.in_order())]));
+        }
+        let mut state = self.lock();
+        let turns = std::mem::take(&mut state.turns);
+        *state = State { queue, turns, name: self.connection.name_a_transaction(), ..State::default() };
     }
 
     /// Runs operations. After an error the transaction must be rolled back.
@@ -106,13 +126,11 @@ impl<'c> Session<'c> {
         for job in jobs.iter() {
             all.join(&job.keys);
         }
-        if !all.is_empty() {
-            self.lock().queue.push(Queued::Statement(HOLD, vec![Owned::Text(all.in_order())]));
-        }
+        self.begin(&all);
         let mut left: Vec<usize> = (0..jobs.len()).collect();
         while !left.is_empty() {
             let (now, later) = apart(&left, jobs);
-            let again = self.side_by_side(jobs, &now).await?;
+            let again = self.side_by_side(jobs, &now, &all).await?;
             left = again.into_iter().chain(later).collect();
         }
         Ok(())
@@ -120,8 +138,9 @@ impl<'c> Session<'c> {
 
     /// Runs those at the places `now`, in their order wherever that matters; answers which have to run again, after the
     /// others, because one of the others holds a row that they need.
-    async fn side_by_side(&self, jobs: &mut [Job], now: &[usize]) -> Result<Vec<usize>, Fault> {
+    async fn side_by_side(&self, jobs: &mut [Job], now: &[usize], keys: &Keys) -> Result<Vec<usize>, Fault> {
         self.take_turns(jobs, now);
+        let end_at_once = jobs.iter().all(|job| job.ends_at_once);
         let parts: Vec<_> = now.iter().map(|place| Part { session: self, place: *place }).collect();
         let wanted = jobs.iter_mut().enumerate().filter(|(place, _)| now.contains(place)).zip(&parts);
         let mut running: Vec<_> =
@@ -133,6 +152,10 @@ impl<'c> Session<'c> {
             let Some(Running { name, .. }) = running.first() else { return Ok(again) };
             if self.lock().asked.is_empty() {
                 return Err(broken(format!("{name} waited for something other than the database")));
+            }
+            if end_at_once && self.all_end(&running) {
+                self.ask_all_and_commit(keys).await?;
+                continue;
             }
             let late = self.ask_all().await?;
             running.retain(|running| !late.contains(&running.place));
@@ -171,6 +194,27 @@ impl<'c> Session<'c> {
         self.lock().fault.clone().map_or(result, Err)
     }
 
+    /// Whether each of them ends with something that it asks for now.
+    fn all_end(&self, running: &[Running<'_>]) -> bool {
+        let state = self.lock();
+        let ends = |place| state.asked.iter().any(|asked| asked.ends && asked.place == place);
+        running.iter().all(|running| ends(running.place))
+    }
+
+    /// Sends what waits to be sent, all that is asked for and `COMMIT`, and hands out the answers once all is committed.
+    /// Whoever goes on does so in a new transaction.
+    async fn ask_all_and_commit(&self, keys: &Keys) -> Result<(), Fault> {
+        let asked = std::mem::take(&mut self.lock().asked);
+        let mut outgoing = self.queued();
+        outgoing.extend(self.together(asked));
+        let replies = self.send_and_commit(&mut outgoing).await?;
+        self.begin(keys);
+        for (sent, reply) in outgoing.into_iter().zip(replies) {
+            sent.hand_out(reply)?;
+        }
+        Ok(())
+    }
+
     /// Sends what waits to be sent and all that is asked for, and hands out the answers; answers who asked for a row that
     /// another of them holds.
     async fn ask_all(&self) -> Result<BTreeSet<usize>, Fault> {
@@ -200,18 +244,28 @@ impl<'c> Session<'c> {
         self.lock().committing
     }
 
-    /// Commits under a name by which it can be found if the answer is lost.
-    pub(super) async fn commit(&self, project: [u8; 16], name: &[u8]) -> Result<(), Fault> {
+    /// The name of the transaction.
+    pub(super) fn name(&self) -> Vec<u8> {
+        self.lock().name.clone()
+    }
+
+    /// Commits what was written, if anything was.
+    pub(super) async fn commit(&self) -> Result<(), Fault> {
         if !self.wrote() {
             return self.end().await;
         }
-        let name = vec![Owned::Bytes(project.to_vec()), Owned::Bytes(name.to_vec())];
         let mut outgoing = self.queued();
+        self.send_and_commit(&mut outgoing).await.map(drop)
+    }
+
+    /// Sends all of it and commits, under a name by which the transaction can be found if the answer is lost.
+    async fn send_and_commit(&self, outgoing: &mut Vec<Outgoing>) -> Result<Vec<Reply>, Fault> {
+        let name = vec![Owned::Bytes(self.project.to_vec()), Owned::Bytes(self.name())];
         outgoing.push(Outgoing::write(NAME, name));
         outgoing.push(Outgoing::plain("COMMIT".to_owned()));
-        self.prepare_all(&outgoing).await?;
+        self.prepare_all(outgoing).await?;
         self.lock().committing = true;
-        self.send(&outgoing).await.map(drop).map_err(|fault| match fault {
+        self.send(outgoing).await.map_err(|fault| match fault {
             // A refused statement means that `COMMIT` found nothing to commit.
             Fault::Connection(what) => Fault::Unknown(what),
             other => other,
@@ -274,7 +328,7 @@ impl<'c> Session<'c> {
         let mut asked = asked;
         asked.sort_by_key(|asked| last.get(&asked.text).copied());
         let mut groups = Groups::new(self.connection.is_preparing());
-        for Asked { place, text, params, answer } in asked {
+        for Asked { place, text, params, answer, ends: _ } in asked {
             groups.add(text, params, Some((place, answer)));
         }
         groups.outgoing().collect()

@@ -46,6 +46,8 @@ pub(super) struct Job {
     pub(super) keys: Keys,
     /// Whether it may share a transaction.
     pub(super) shares: bool,
+    /// Whether it is one that ends at once.
+    pub(super) ends_at_once: bool,
     /// Its project.
     project: [u8; 16],
     /// What it is called, for whoever looks for its fault.
@@ -76,7 +78,8 @@ impl Job {
             waiting.op.keys(&mut keys);
         }
         let project = waiting.op.project();
-        Self { work: Box::new(waiting), keys, shares: O::SHARES, project, name: std::any::type_name::<O>() }
+        let name = std::any::type_name::<O>();
+        Self { work: Box::new(waiting), keys, shares: O::SHARES, ends_at_once: O::ENDS_AT_ONCE, project, name }
     }
 
     /// Runs it and keeps its answer.
@@ -87,6 +90,11 @@ impl Job {
     /// Whether anybody still waits for the answer.
     pub(super) fn is_wanted(&self) -> bool {
         self.work.is_wanted()
+    }
+
+    /// Whether its answer is known.
+    fn has_answer(&self) -> bool {
+        self.work.has_answer()
     }
 
     fn tell(self) {
@@ -136,7 +144,12 @@ impl Worker {
         match self.transaction(&mut jobs).await {
             Ok(()) => jobs.into_iter().for_each(Job::tell),
             Err((Fault::Unknown(what), name)) => match self.was_committed(project_of(&jobs), &name, &what).await {
-                Ok(true) => jobs.into_iter().for_each(Job::tell),
+                Ok(true) => {
+                    // What was asked with `COMMIT` was answered to nobody: run again, it answers the same.
+                    let (answered, unanswered) = jobs.into_iter().partition(Job::has_answer);
+                    Vec::into_iter(answered).for_each(Job::tell);
+                    self.apart(unanswered).await;
+                }
                 Ok(false) => self.apart(jobs).await,
                 Err(error) => jobs.into_iter().for_each(|job| job.fail(error.clone())),
             },
@@ -173,6 +186,7 @@ impl Worker {
             };
             if let Fault::Unknown(what) = &fault
                 && self.was_committed(project_of(one), &name, what).await?
+                && one.iter().all(Job::has_answer)
             {
                 return Ok(());
             }
@@ -192,17 +206,17 @@ impl Worker {
     async fn transaction(&mut self, jobs: &mut [Job]) -> Result<(), (Fault, Vec<u8>)> {
         let (purpose, patience) = (self.purpose, self.patience);
         let connection = self.connected().await.map_err(|fault| (fault, Vec::new()))?;
-        let name = connection.name_a_transaction();
         let project = project_of(jobs);
-        let session = Session::new(connection, purpose, patience);
+        let session = Session::new(connection, purpose, patience, project);
         let running = async {
             session.run(jobs).await?;
-            session.commit(project, &name).await
+            session.commit().await
         };
         let result = timeout(patience, running).await.unwrap_or_else(|_| {
             let what = "the database did not answer in time".to_owned();
             Err(if session.is_committing() { Fault::Unknown(what) } else { Fault::Connection(what) })
         });
+        let name = session.name();
         match &result {
             Ok(()) => {}
             Err(Fault::Connection(_) | Fault::Unknown(_)) => self.connection = None,

@@ -10,8 +10,9 @@ use super::{json, to_json};
 use crate::{Row, Sql, StoreError, Tx};
 
 static SAVE: Sql = Sql::same(
-    "INSERT INTO challenges (project_id, challenge_id, evaluation_id, body, updated_at) VALUES ($1, $2, $3, $4, $5) \
-     ON CONFLICT (project_id, challenge_id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
+    "INSERT INTO challenges (project_id, challenge_id, evaluation_id, body, updated_at, ended_at) VALUES ($1, $2, $3, $4, $5, $6) \
+     ON CONFLICT (project_id, challenge_id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at, \
+     ended_at = excluded.ended_at",
 )
 .for_many();
 static READ: Sql = Sql::same("SELECT body FROM challenges WHERE project_id = $1 AND challenge_id = $2")
@@ -48,6 +49,7 @@ pub(crate) fn save<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge) -> 
             (&challenge.evaluation_id.to_bytes()).into(),
             body.as_str().into(),
             challenge.updated_at.millis().into(),
+            challenge.ended_at().map(Timestamp::millis).into(),
         ],
     );
     Ok(())

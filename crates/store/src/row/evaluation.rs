@@ -25,11 +25,19 @@ static CLAIM: Sql = Sql::same(
      WHERE project_id = $3 AND evaluation_id = $4 AND consumed_at IS NULL",
 )
 .for_many();
+// The same for one whose time is known to have come without reading it first: it has no challenge, or one that has ended.
+static CLAIM_ENDED: Sql = Sql::same(
+    "UPDATE evaluations SET consumed_at = $1, consumed_key = $2, updated_at = $1 \
+     WHERE project_id = $3 AND evaluation_id = $4 AND consumed_at IS NULL \
+     AND CASE WHEN challenge_id IS NULL THEN created_at ELSE (SELECT c.ended_at FROM challenges c \
+     WHERE c.project_id = evaluations.project_id AND c.challenge_id = evaluations.challenge_id) END >= $5",
+)
+.for_many();
 static LABEL: Sql = Sql::same(
     "UPDATE evaluations SET label = $1, note = $2, updated_at = $3 WHERE project_id = $4 AND evaluation_id = $5",
 );
 
-pub(crate) const ALL: &[&Sql] = &[&INSERT, &READ, &CLAIM, &LABEL];
+pub(crate) const ALL: &[&Sql] = &[&INSERT, &READ, &CLAIM, &CLAIM_ENDED, &LABEL];
 
 /// An evaluation as it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +46,7 @@ pub struct StoredEvaluation {
     pub evaluation: Evaluation,
     /// When it was claimed.
     pub consumed_at: Option<Timestamp>,
-    /// SHA-256 of the idempotency key that claimed it.
+    /// By what the call that claimed it is known: SHA-256 of its idempotency key, or chance.
     pub consumed_key: Option<[u8; 32]>,
     /// What it turned out to be.
     pub label: Option<String>,
@@ -76,9 +84,22 @@ pub(crate) async fn read<T: Tx>(
 }
 
 /// Claims one that was read as not claimed yet.
-pub(crate) fn claim<T: Tx>(tx: &T, project: &[u8; 16], id: EvaluationId, key: Option<&[u8; 32]>, now: Timestamp) {
-    let key = key.map_or(Value::Null, |key| Value::Bytes(key));
-    tx.write_guarded(&CLAIM, &[now.millis().into(), key, project.into(), (&id.to_bytes()).into()]);
+pub(crate) fn claim<T: Tx>(tx: &T, project: &[u8; 16], id: EvaluationId, key: &[u8; 32], now: Timestamp) {
+    tx.write_guarded(&CLAIM, &[now.millis().into(), key.into(), project.into(), (&id.to_bytes()).into()]);
+}
+
+/// Claims one, whatever it is, if it is not claimed yet and has no challenge or one that has ended, at `since` or later;
+/// tells whether it was.
+pub(crate) async fn claim_ended<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    id: EvaluationId,
+    key: &[u8; 32],
+    (since, now): (Timestamp, Timestamp),
+) -> Result<bool, StoreError> {
+    let id = id.to_bytes();
+    let params = [now.millis().into(), key.into(), project.into(), (&id).into(), since.millis().into()];
+    Ok(tx.claim_at_once(&CLAIM_ENDED, &params).await? == 1)
 }
 
 /// Says what it turned out to be.

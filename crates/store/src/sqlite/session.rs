@@ -164,6 +164,11 @@ impl Tx for Session {
         self.execute(sql, params)
     }
 
+    async fn claim_at_once(&self, sql: &'static Sql, params: &[Value<'_>]) -> Result<u64, StoreError> {
+        // There are no round trips to be saved.
+        self.execute(sql, params)
+    }
+
     fn write(&self, sql: &'static Sql, params: &[Value<'_>]) {
         // The session remembers a failure, which then fails the operation.
         let _ = self.execute(sql, params);

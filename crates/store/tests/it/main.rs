@@ -16,3 +16,5 @@ mod product;
 mod rate;
 mod sqlite;
 mod tls;
+mod trips;
+mod wire;

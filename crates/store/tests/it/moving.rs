@@ -101,15 +101,21 @@ async fn a_moved_database_goes_on_where_the_other_stopped() {
     let store = Store::open(&file, SqliteOptions::default()).unwrap();
     let project = project("[]");
     let id = evaluate(&store, &project, signals("login", "ada", 1), 1).await.evaluation.id;
-    let claim =
-        || Consume { project: project.id, id, expect: Expect::default(), key: None, window_minutes: 60, now: NOW };
-    assert!(matches!(store.run(claim()).await.unwrap(), ConsumeOutcome::Claimed(_)));
+    let claim = |key| Consume {
+        project: project.id,
+        id,
+        expect: Expect::default(),
+        key: [key; 32],
+        window_minutes: 60,
+        now: NOW,
+    };
+    assert!(matches!(store.run(claim(1)).await.unwrap(), ConsumeOutcome::Claimed(_)));
     store.close().await;
     let cluster = Cluster::shared().unwrap();
     let url = cluster.database().unwrap();
     moved(&sqlite(&file), &url).await;
     let store = Store::connect(&url, PostgresOptions::default()).await.unwrap();
-    assert!(matches!(store.run(claim()).await.unwrap(), ConsumeOutcome::AlreadyConsumed(_)));
+    assert!(matches!(store.run(claim(2)).await.unwrap(), ConsumeOutcome::AlreadyConsumed(_)));
     let again = evaluate(&store, &project, signals("login", "ada", 1), 2).await;
     assert_eq!(again.evaluation.checks["is_new_device"], serde_json::json!(false));
 }

@@ -60,7 +60,7 @@ async fn claim(node: &Store, project: &Project, id: EvaluationId, client: u8) ->
         project: project.id,
         id,
         expect: Expect::default(),
-        key: Some([client; 32]),
+        key: [client; 32],
         window_minutes: 60,
         now: NOW,
     };

@@ -148,9 +148,12 @@ async fn of_a_thousand_consumes_one_wins() {
     on_every_database(|store| async move {
         let project = project("[]");
         let id = evaluate(&store, &project, signals("login", "u1", 1), 1).await.evaluation.id;
-        let consume =
-            || Consume { project: project.id, id, expect: Expect::default(), key: None, window_minutes: 60, now: NOW };
-        let outcomes = join_all((0..1_000).map(|_| store.run(consume()))).await;
+        let consume = |n: u16| {
+            let mut key = [0; 32];
+            key[..2].copy_from_slice(&n.to_be_bytes());
+            Consume { project: project.id, id, expect: Expect::default(), key, window_minutes: 60, now: NOW }
+        };
+        let outcomes = join_all((0..1_000).map(|n| store.run(consume(n)))).await;
         let won = outcomes.iter().filter(|o| matches!(o, Ok(ConsumeOutcome::Claimed(_)))).count();
         let lost = outcomes.iter().filter(|o| matches!(o, Ok(ConsumeOutcome::AlreadyConsumed(_)))).count();
         assert_eq!((won, lost), (1, 999));
@@ -167,7 +170,7 @@ async fn a_repeat_with_the_same_key_gets_the_first_answer_for_a_day() {
             project: project.id,
             id,
             expect: Expect::default(),
-            key: Some([key; 32]),
+            key: [key; 32],
             window_minutes: 60,
             now: NOW.plus(minutes * MINUTE),
         };

@@ -104,7 +104,7 @@ pub async fn post(
         project: key.project.id,
         id,
         expect: wanted(request)?,
-        key: idempotency_key(&headers)?,
+        key: idempotency_key(&headers)?.unwrap_or_else(|| ctx.rng.bytes()),
         window_minutes: key.project.settings.consume_window_minutes,
         now: ctx.clock.now(),
     };
