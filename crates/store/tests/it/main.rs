@@ -7,6 +7,7 @@
 mod contract;
 mod crash;
 mod devices;
+mod full_disk;
 mod moving;
 mod operation;
 mod opening;
