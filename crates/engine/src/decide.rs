@@ -23,7 +23,7 @@ use crate::{
     id::{BrowserId, ChallengeId, DeviceId, EvaluationId, ListId, UserId},
     list::{ListKind, candidates, canonical},
     policy::{DistinctPairs, Matched, Operand, PolicySet, Then},
-    profile::{Profile, Whereabouts},
+    profile::{Conveyance, Profile, Whereabouts},
     retrace,
     risk::{RiskSet, Scores},
     seen::{Mark, Seen, Thing},
@@ -530,7 +530,8 @@ fn remember(mut history: History, signals: &Signals, how: &Remembering<'_>, mome
             user.suspended_at = Some(now);
         }
         if let (true, Some(ip)) = (how.trusted, signals.ip) {
-            user.profile.arrive(Whereabouts::of(ip, signals.place.as_ref(), how.browser, now));
+            let on = Conveyance::of(signals.agent.device_type, signals.place.as_ref());
+            user.profile.arrive(Whereabouts::of(ip, signals.place.as_ref(), how.browser, now), on);
         }
     }
     if signals.fingerprint.is_some() {

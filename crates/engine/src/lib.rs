@@ -19,6 +19,7 @@ pub mod check;
 pub mod field;
 pub mod history;
 pub mod profile;
+pub mod usage;
 pub mod signal;
 pub mod list;
 pub mod environment;

@@ -17,8 +17,9 @@ use crate::{
     bytes::{put, put_bytes, put_signed, take, take_bytes, take_signed},
     id::BrowserId,
     seen::{Mark, Seen},
-    signal::{Place, network_of},
+    signal::{DeviceType, Place, network_of},
     time::{DAY, HOUR, Timestamp},
+    usage::{Usage, Use},
     window::Activity,
 };
 
@@ -53,6 +54,27 @@ pub struct Whereabouts {
     pub browser: Option<Mark>,
 }
 
+/// The mark of a browser.
+pub fn mark_of(browser: BrowserId) -> Mark {
+    Mark::of(&browser.to_string())
+}
+
+/// What the user came on, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conveyance {
+    /// Computer, tablet or phone.
+    pub device_type: Option<DeviceType>,
+    /// Whether the address tells nothing of where the user is: see [`crate::signal::Network::is_masking`].
+    pub is_masked: bool,
+}
+
+impl Conveyance {
+    /// Of a device, at a place.
+    pub fn of(device_type: Option<DeviceType>, place: Option<&Place>) -> Self {
+        Self { device_type, is_masked: place.is_some_and(|place| place.network.is_masking()) }
+    }
+}
+
 impl Whereabouts {
     /// Of an address, where that is, and the browser that came from it.
     pub fn of(ip: IpAddr, place: Option<&Place>, browser: Option<BrowserId>, at: Timestamp) -> Self {
@@ -63,8 +85,21 @@ impl Whereabouts {
             coordinates: place.and_then(|place| place.latitude.zip(place.longitude)),
             country: place.and_then(|place| place.country_code.clone()),
             asn: place.and_then(|place| place.asn),
-            browser: browser.map(|browser| Mark::of(&browser.to_string())),
+            browser: browser.map(mark_of),
         }
+    }
+
+    /// What that says of how the account is used; nothing where it is not known what was used.
+    pub fn as_use(&self, on: Conveyance) -> Option<Use> {
+        Some(Use {
+            at: self.at,
+            browser: self.browser?,
+            kind: on.device_type?,
+            line: self.network,
+            is_v6: self.is_v6,
+            asn: self.asn,
+            is_masked: on.is_masked,
+        })
     }
 
     /// Whether both are one place whatever the data sets say of their addresses: the same line, the same provider (a
@@ -90,6 +125,8 @@ pub struct Profile {
     failed: Activity,
     /// What the user was seen with.
     pub seen: Seen,
+    /// Which devices were in use when and where.
+    pub usage: Usage,
     /// Parts that a newer version wrote.
     unknown: Vec<(u64, Vec<u8>)>,
 }
@@ -142,9 +179,12 @@ fn hour_of(now: Timestamp) -> usize {
 }
 
 impl Profile {
-    /// The user came from there and was let in.
-    pub fn arrive(&mut self, from: Whereabouts) {
+    /// The user came from there, on that, and was let in.
+    pub fn arrive(&mut self, from: Whereabouts, on: Conveyance) {
         self.habit.record(from.at);
+        if let Some(used) = from.as_use(on) {
+            self.usage.record(used);
+        }
         let is_same = |other: &Whereabouts| {
             other.country == from.country
                 && other.asn == from.asn
@@ -208,6 +248,7 @@ impl Profile {
         part(3, &self.passed_at.map(|at| at.millis().to_be_bytes().to_vec()).unwrap_or_default());
         part(4, &if self.failed == Activity::default() { Vec::new() } else { self.failed.to_bytes() });
         part(5, &self.seen.to_bytes());
+        part(6, &self.usage.to_bytes());
         for (number, bytes) in &self.unknown {
             part(*number, bytes);
         }
@@ -227,6 +268,7 @@ impl Profile {
                 3 => read.passed_at = Some(Timestamp::from_millis(i64::from_be_bytes(part.try_into().ok()?))),
                 4 => read.failed = Activity::from_bytes(part)?,
                 5 => read.seen = Seen::from_bytes(part)?,
+                6 => read.usage = Usage::from_bytes(part)?,
                 _ => read.unknown.push((number, part.to_owned())),
             }
         }
@@ -325,6 +367,8 @@ mod tests {
     use super::*;
     use crate::{seen::Thing, time::MINUTE};
 
+    const ON: Conveyance = Conveyance { device_type: Some(DeviceType::Computer), is_masked: false };
+
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millis(1_764_000_000_000 + ms)
     }
@@ -360,7 +404,7 @@ mod tests {
         fn what_was_written_is_read(arrivals in proptest::collection::vec(whereabouts(), 0..12), passed: bool, failed: bool) {
             let mut profile = Profile::default();
             for from in arrivals {
-                profile.arrive(from);
+                profile.arrive(from, ON);
             }
             if passed {
                 profile.pass(at(5));
@@ -376,7 +420,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             if let Some(mut read) = Profile::from_bytes(&bytes) {
-                read.arrive(from("192.0.2.1", "FR", 1, 0));
+                read.arrive(from("192.0.2.1", "FR", 1, 0), ON);
                 read.fail(at(0));
                 let _ = read.to_bytes();
             }
@@ -398,15 +442,15 @@ mod tests {
     fn places_are_the_newest_of_two_days() {
         let mut profile = Profile::default();
         for (asn, ms) in [(1, 0), (2, HOUR), (1, 2 * HOUR), (3, RECENT_PLACE), (4, RECENT_PLACE + HOUR)] {
-            profile.arrive(from("192.0.2.1", "FR", asn, ms));
+            profile.arrive(from("192.0.2.1", "FR", asn, ms), ON);
         }
         let asns = |profile: &Profile| profile.places.iter().filter_map(|place| place.asn).collect::<Vec<_>>();
         assert_eq!(asns(&profile), [2, 1, 3, 4], "exactly two days old is still remembered");
-        profile.arrive(from("192.0.2.1", "FR", 5, RECENT_PLACE + HOUR + 1));
+        profile.arrive(from("192.0.2.1", "FR", 5, RECENT_PLACE + HOUR + 1), ON);
         assert_eq!(asns(&profile), [1, 3, 4, 5]);
         // What arrives late stands where it belongs, and makes nothing older.
-        profile.arrive(from("192.0.2.1", "FR", 1, HOUR));
-        profile.arrive(from("192.0.2.1", "FR", 6, 3 * HOUR));
+        profile.arrive(from("192.0.2.1", "FR", 1, HOUR), ON);
+        profile.arrive(from("192.0.2.1", "FR", 6, 3 * HOUR), ON);
         assert_eq!(asns(&profile), [6, 3, 4, 5]);
     }
 

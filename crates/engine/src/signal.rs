@@ -108,6 +108,11 @@ impl Network {
     pub fn is_unknown(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether it is known to stand between a person and the world, so that it tells nothing of where the person is.
+    pub fn is_masking(&self) -> bool {
+        [self.hosting, self.vpn, self.proxy, self.tor].contains(&Some(true))
+    }
 }
 
 /// What is known beyond the place: of the time zone, the phone number, the e-mail domain, and of automation.

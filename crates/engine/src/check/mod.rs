@@ -13,6 +13,7 @@ mod habit;
 mod identity;
 mod native;
 mod network;
+mod people;
 mod phone;
 pub(crate) mod record;
 mod seen;
@@ -171,6 +172,10 @@ checks! {
         "Phones attached to the user now.";
     device_is_trusted = 25: Bool, Devices, needs "a user and a browser", state::device_is_trusted,
         "A challenge was passed on this device within the project's `device_trust_days`, and it was not detached since.";
+    people_estimate_low = 52: Number, Devices, needs "a user who came on a known kind of device", people::low,
+        "At least so many people use the account, most likely, by its last four weeks: devices in use by turns in different places, that never shared a line. Twelve devices are told apart.";
+    people_estimate_high = 53: Number, Devices, needs "a user who came on a known kind of device", people::high,
+        "At most so many people use the account, most likely: as many as its households have phones, tablets or pairs of computers in use over the same days.";
     email_is_invalid = 26: Bool, Contact, needs "an e-mail address", email::email_is_invalid,
         "What was given as e-mail address can't be one.";
     email_is_webmail = 27: Bool, Contact, needs "a valid e-mail address", email::email_is_webmail,

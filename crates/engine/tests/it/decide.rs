@@ -8,9 +8,9 @@ use countersign_engine::{
     environment::Environment,
     history::{Device, History, Link, SeenWith, User},
     id::{ChallengeId, DeviceId, EvaluationId, UserId},
-    profile::{Profile, Whereabouts},
+    profile::{Conveyance, Profile, Whereabouts},
     seen::{Mark, Seen, Thing},
-    signal::{Background, Native, Place, Signals},
+    signal::{Background, DeviceType, Native, Place, Signals},
     text::{ActionName, Contact},
     time::Timestamp,
     window::Activity,
@@ -65,12 +65,14 @@ fn seen() -> impl Strategy<Value = Seen> {
 }
 
 fn profile() -> impl Strategy<Value = Profile> {
-    let places = vec((address(), option::of(place()), moment()), 0..6);
+    let kind = || option::of(select(vec![DeviceType::Computer, DeviceType::Tablet, DeviceType::Mobile]));
+    let places = vec((address(), option::of(place()), moment(), 0_u8..4, kind()), 0..6);
     (places, option::of(moment()), option::of(moment()), seen()).prop_map(|(places, passed, failed, seen)| {
         let mut profile = Profile::default();
         profile.seen = seen;
-        for (ip, place, at) in places {
-            profile.arrive(Whereabouts::of(ip, place.as_ref(), None, at));
+        for (ip, place, at, n, kind) in places {
+            let from = Whereabouts::of(ip, place.as_ref(), Some(device(n, None, true).browser), at);
+            profile.arrive(from, Conveyance::of(kind, place.as_ref()));
         }
         if let Some(at) = passed {
             profile.pass(at);

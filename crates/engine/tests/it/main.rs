@@ -13,3 +13,4 @@ mod decide;
 mod policy;
 mod retrace;
 mod risk;
+mod sharing;

@@ -3,9 +3,9 @@
 use countersign_engine::{
     fact::OwnedFact::{self, Unknown},
     history::{Device, History, SeenWith, User},
-    profile::{Profile, Whereabouts},
+    profile::{Conveyance, Profile, Whereabouts},
     seen::{Mark, Seen, Thing},
-    signal::{Background, Native, Place, Signals},
+    signal::{Agent, Background, DeviceType, Native, Place, Signals},
     text::{Contact, Phone},
     time::{DAY, HOUR, MINUTE, SECOND},
 };
@@ -36,7 +36,7 @@ fn from(ip: &str, place: Option<Place>) -> Signals {
 /// The user was let in so long ago, from there, on that browser.
 fn came(passed: i64, ip: &str, place: Option<&Place>, on: u8) -> History {
     let mut profile = Profile::default();
-    profile.arrive(Whereabouts::of(ip.parse().unwrap(), place, Some(browser(on)), ago(passed)));
+    profile.arrive(Whereabouts::of(ip.parse().unwrap(), place, Some(browser(on)), ago(passed)), Conveyance::default());
     History { user: Some(User { profile, ..user(ago(90 * DAY)) }), ..History::default() }
 }
 
@@ -171,7 +171,7 @@ fn usual(days: i64, times: i64, hours_before: i64) -> History {
     for day in (1..=days).rev() {
         for time in 0..times {
             let at = ago(day * DAY + hours_before * HOUR + time);
-            profile.arrive(Whereabouts::of("192.0.2.1".parse().unwrap(), None, None, at));
+            profile.arrive(Whereabouts::of("192.0.2.1".parse().unwrap(), None, None, at), Conveyance::default());
         }
     }
     History { user: Some(User { profile, ..user(ago(90 * DAY)) }), ..History::default() }
@@ -189,6 +189,42 @@ fn habit() -> Vec<Case> {
         case("twenty times on twenty days", named(), usual(20, 1, 12), hour(bool(true))),
         case("never seen", named(), History::default(), hour(Unknown)),
         case("whose?", nothing(), usual(10, 3, 12), hour(Unknown)),
+    ]
+}
+
+/// Two computers by turns in two houses, the last of so many evenings an hour ago.
+fn by_turns(evenings: i64) -> History {
+    let mut profile = Profile::default();
+    let on = Conveyance { device_type: Some(DeviceType::Computer), is_masked: false };
+    for day in (0..evenings).rev() {
+        for (n, minutes) in [(1, 90), (2, 75), (1, 60)] {
+            let ip = format!("192.0.2.{n}").parse().unwrap();
+            let at = ago(day * DAY + minutes * MINUTE);
+            profile.arrive(Whereabouts::of(ip, None, Some(browser(n)), at), on);
+        }
+    }
+    History { user: Some(User { profile, ..user(ago(90 * DAY)) }), ..History::default() }
+}
+
+fn people() -> Vec<Case> {
+    let both = |low, high| [("people_estimate_low", low), ("people_estimate_high", high)];
+    let here = |signals: Signals| Signals { browser: None, ..signals };
+    vec![
+        case("in two houses on two evenings", here(named()), by_turns(2), both(number(2), number(2))),
+        case("in two houses on one evening", here(named()), by_turns(1), both(number(1), number(1))),
+        case("nobody seen before", here(named()), History::default(), both(Unknown, Unknown)),
+        case("whose two houses?", nothing(), by_turns(2), both(Unknown, Unknown)),
+        // This one counts as well.
+        case(
+            "the first use ever",
+            Signals {
+                browser: Some(browser(7)),
+                agent: Agent { device_type: Some(DeviceType::Computer), ..Agent::default() },
+                ..from("192.0.2.7", None)
+            },
+            History::default(),
+            both(number(1), number(1)),
+        ),
     ]
 }
 
@@ -341,6 +377,6 @@ fn reported() -> Vec<Case> {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let first = [travel(), one_place(), habit(), pace(), trust()];
+    let first = [travel(), one_place(), habit(), people(), pace(), trust()];
     first.into_iter().chain([seen_together(), addresses(), origins(), reported()]).flatten().collect()
 }

@@ -5,6 +5,7 @@
 use countersign_engine::{
     challenge::Challenge,
     id::{ChallengeId, DeviceId, ProjectId},
+    profile::mark_of,
     time::Timestamp,
 };
 
@@ -108,9 +109,10 @@ impl Operation for LogOutDevice {
             Ok(passed) => passed,
             Err(refusal) => return Ok(StepOutcome::Refused(Box::new(challenge), refusal)),
         };
-        if let Some(user) = challenge.user_id {
-            row::user::by_id(tx, &project, user).await?;
-        }
+        let user = match challenge.user_id {
+            Some(user) => row::user::by_id(tx, &project, user).await?,
+            None => None,
+        };
         let before = seats(tx, &project, &challenge, self.since, None).await?;
         // One that is gone already, or whose going wouldn't help, stays as it is.
         let goes = before.others.iter().find(|device| Some(device.id) == self.device);
@@ -120,6 +122,11 @@ impl Operation for LogOutDevice {
         };
         if let Some(device) = goes {
             log_out(tx, &project, &challenge, device, now).await?;
+            if let Some(mut user) = user {
+                // Whoever used it is not one of the people who use the account any more.
+                user.profile.usage.forget(mark_of(device.browser));
+                row::user::save(tx, &project, &user, now)?;
+            }
         }
         if after.over > 0 {
             return Ok(StepOutcome::Done(Box::new(challenge), ()));

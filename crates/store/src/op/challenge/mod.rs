@@ -14,7 +14,7 @@ use countersign_engine::{
     challenge::{Challenge, Channel, Refusal, Status},
     history::User,
     id::{ChallengeId, ProjectId, UserId},
-    profile::Whereabouts,
+    profile::{Conveyance, Whereabouts},
     signal::{Place, network_of},
     time::Timestamp,
 };
@@ -90,7 +90,8 @@ fn after_passing(mut user: User, challenge: &Challenge, stored: Option<&StoredEv
     user.profile.pass(now);
     if let Some((evaluation, ip)) = stored.and_then(|s| Some((&s.evaluation, s.evaluation.ip?))) {
         let (place, browser) = (evaluation.place.as_ref(), challenge.browser_id);
-        user.profile.arrive(Whereabouts::of(ip, place, browser, evaluation.created_at));
+        let on = Conveyance::of(evaluation.agent.device_type, place);
+        user.profile.arrive(Whereabouts::of(ip, place, browser, evaluation.created_at), on);
     }
     user
 }
