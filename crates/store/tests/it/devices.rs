@@ -10,7 +10,7 @@ use countersign_engine::{
     id::{BrowserId, ChallengeId, MessageId},
     signal::Signals,
     text::ExternalId,
-    time::Timestamp,
+    time::{MINUTE, Timestamp},
 };
 use countersign_store::{
     Store,
@@ -161,6 +161,37 @@ async fn what_is_logged_out_is_told_once_unless_somebody_else_has_come_after() {
         let missed = store.run(present(0)).await.unwrap();
         assert_eq!((told.len(), &told), (1, &missed), "ada's, and not grace's: linus is there");
         assert_eq!(store.run(present(told[0].1)).await.unwrap(), vec![]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_logged_out_by_the_owner_is_no_longer_one_of_the_people_who_use_the_account() {
+    const THIRD: &str = r#"[{"name":"third","environment":"development","when":"device_count > 2","then":{"verdict":"challenge","challenge_config":"email","type":"account_sharing"}}]"#;
+    on_every_database(|store| async move {
+        let mut project = project(THIRD);
+        let config = Arc::get_mut(&mut project).unwrap().challenge_configs.get_mut("email").unwrap();
+        config.device_limit = DeviceLimit { overall: Some(2), ..DeviceLimit::default() };
+        let used = async |browser, minutes: i64, n: u64| {
+            let now = NOW.plus(minutes * MINUTE);
+            let op = Evaluate {
+                project: Arc::clone(&project),
+                environment: Environment::Development,
+                signals: signals("access", "ada", browser),
+                moment: Moment { now, ..moment(n) },
+                by_server: true,
+            };
+            store.run(op).await.unwrap().unwrap().evaluation
+        };
+        // Two evenings, two houses.
+        for (n, (browser, minutes)) in (100..).zip([(1, -1_470), (2, -1_455), (1, -1_440), (1, -30), (2, 0), (1, 1)]) {
+            assert_eq!(used(browser, minutes, n).await.verdict, Verdict::Allow);
+        }
+        assert_eq!(used(1, 1, 106).await.checks["people_estimate_low"], 2);
+        let third = challenged(&store, &project, "ada", 3).await;
+        assert_eq!(prove(&store, &project, third, 3).await, Status::Verified);
+        assert_eq!(log_out(&store, &project, (third, 3)).await, Status::Completed);
+        assert_eq!(used(1, 2, 107).await.checks["people_estimate_low"], 1);
     })
     .await;
 }
