@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use crate::{StoreError, tx::Faults};
 
@@ -54,6 +54,9 @@ pub(super) fn connect(path: &Path, purpose: Purpose, patience: Duration) -> rusq
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    // A plan is made once: SQLite as it is built here would else make it anew, whenever a moment that a row is compared
+    // with is another than the last time. That was half of what the writer did.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // The first to open a new file turns the log on, for which it needs the file to itself.
     connection.busy_timeout(Duration::ZERO)?;
     patiently(patience, || connection.execute_batch("PRAGMA journal_mode = WAL"))?;
@@ -151,5 +154,26 @@ mod tests {
         assert!(matches!(failure(SQLITE_BUSY), StoreError::Busy));
         assert!(matches!(failure(SQLITE_CORRUPT), StoreError::Corrupt { .. }));
         assert!(matches!(failure(SQLITE_CONSTRAINT), StoreError::Failed(_)));
+    }
+}
+
+#[cfg(test)]
+mod plans {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_is_made_once_whatever_is_asked_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        make_private(&path).unwrap();
+        let connection = connect(&path, Purpose::Write, Duration::ZERO).unwrap();
+        connection.execute_batch("CREATE TABLE t (k TEXT, at INTEGER); CREATE INDEX i ON t (k) WHERE at > 0").unwrap();
+        let mut statement = connection.prepare_cached("SELECT count(*) FROM t WHERE k = $1 AND at > $2").unwrap();
+        for at in 0..3 {
+            statement.query_one(("k", at), |row| row.get::<_, i64>(0)).unwrap();
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }
 }
