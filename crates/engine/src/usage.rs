@@ -377,7 +377,9 @@ impl Usage {
             }
             days.put(&mut out);
             put(&mut out, number(lines.len()));
-            lines.iter().for_each(|line| out.extend_from_slice(&line.to_bytes()));
+            for line in lines {
+                out.extend_from_slice(&line.to_bytes());
+            }
         }
         for Apart { pair: (one, other), days } in &self.apart {
             put(&mut out, number(*one));

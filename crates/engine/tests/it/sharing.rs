@@ -108,15 +108,15 @@ impl Clause {
     }
 
     fn signals(&self, life: &str) -> Signals {
-        let (line, is_v6) = self.line.strip_suffix("/6").map_or((self.line.as_str(), false), |line| (line, true));
-        let number = u32::try_from(drawn(&format!("{life} {line}"))).unwrap();
+        let (wire, is_v6) = self.line.strip_suffix("/6").map_or((self.line.as_str(), false), |name| (name, true));
+        let address = u32::try_from(drawn(&format!("{life} {wire}"))).unwrap();
         let ip: IpAddr = if is_v6 {
-            std::net::Ipv6Addr::from((0x2001_0db8_u128 << 96) | (u128::from(number) << 64)).into()
+            std::net::Ipv6Addr::from((0x2001_0db8_u128 << 96) | (u128::from(address) << 64)).into()
         } else {
-            std::net::Ipv4Addr::from(0x5000_0000 | (number >> 4)).into()
+            std::net::Ipv4Addr::from(0x5000_0000 | (address >> 4)).into()
         };
-        let network = Network { vpn: Some(line.starts_with("vpn")), ..Network::default() };
-        let place = Place { asn: Some(number % 9_000), network, ..Place::default() };
+        let network = Network { vpn: Some(wire.starts_with("vpn")), ..Network::default() };
+        let place = Place { asn: Some(address % 9_000), network, ..Place::default() };
         Signals {
             action: ActionName::parse("access").unwrap(),
             user: Some(ExternalId::parse("ada").unwrap()),
@@ -174,7 +174,7 @@ impl Life {
             history.devices.retain(|device: &Device| {
                 last_used.get(&device.browser.to_bytes()).is_some_and(|at| now.since(*at) < 7 * DAY)
             });
-            let signals = self.clauses[place].signals(&self.name);
+            let signals = self.clauses.get(place).unwrap().signals(&self.name);
             let moment = Moment {
                 now,
                 evaluation_id: EvaluationId::new(now.millis(), ten(minute)),
@@ -184,8 +184,8 @@ impl Life {
             };
             let decision = decide(&project, Environment::Production, &signals, history.clone(), &moment);
             for considered in &decision.evaluation.considered {
-                let which = POLICIES.iter().position(|when| *when == considered.policy.name).unwrap();
-                challenged[which] = true;
+                let asked = POLICIES.iter().zip(&mut challenged).find(|(when, _)| **when == considered.policy.name);
+                *asked.unwrap().1 = true;
             }
             let number = |check: &str| decision.evaluation.checks.get(check).and_then(serde_json::Value::as_u64);
             (low, high) = (number("people_estimate_low").unwrap(), number("people_estimate_high").unwrap());
@@ -225,7 +225,7 @@ fn who_shares_is_told_from_who_does_not() {
             *count += usize::from(*challenged);
         }
         // The promise of the guide: nobody who shares nothing is troubled by its policy.
-        assert!(life.shares || !challenged[1], "{} is challenged: {low} to {high}", life.name);
+        assert!(life.shares || challenged.get(1) == Some(&false), "{} is challenged: {low} to {high}", life.name);
         assert!(low <= life.people, "{}: {low} to {high}", life.name);
     }
     assert!(kinds.iter().all(|(.., sum)| sum.lives >= 24), "dozens of each");
@@ -252,9 +252,13 @@ fn told(kinds: &[(String, bool, Sum)]) -> String {
         write!(out, "| {kind}{shares} | {} | {} | {} |", sum.lives, sum.not_more, sum.not_less).unwrap();
         writeln!(out, "{}", sum.challenged.iter().fold(String::new(), |row, n| format!("{row} {n} |"))).unwrap();
     }
-    let percent = |part: usize, of: usize| if of == 0 { "–".to_owned() } else { format!("{} %", part * 100 / of) };
+    let percent = |part: usize, of: usize| (part * 100).checked_div(of).map_or("–".to_owned(), |n| format!("{n} %"));
     let total = |which: usize, shared: bool| -> usize {
-        kinds.iter().filter(|(_, shares, _)| *shares == shared).map(|(.., sum)| sum.challenged[which]).sum()
+        kinds
+            .iter()
+            .filter(|(_, shares, _)| *shares == shared)
+            .map(|(.., sum)| sum.challenged.get(which).unwrap())
+            .sum()
     };
     let sharers: usize = kinds.iter().filter(|(_, shares, _)| *shares).map(|(.., sum)| sum.lives).sum();
     for (name, of) in [("precision", None), ("recall", Some(sharers))] {
