@@ -1,6 +1,6 @@
 //! How challenges of a kind are run: channels, URLs, limits and look.
 
-use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
+use alloc::{borrow::ToOwned, collections::BTreeMap, string::String, vec, vec::Vec};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -137,6 +137,9 @@ pub struct ChallengeConfig {
     /// Devices allowed at once.
     #[serde(default)]
     pub device_limit: DeviceLimit,
+    /// More devices for users in these groups, such as a family plan; at most 50 groups.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub device_limit_for_groups: BTreeMap<String, DeviceLimit>,
     /// Digits of a code: 6 to 10.
     #[serde(default = "six")]
     pub code_length: u32,
@@ -215,6 +218,16 @@ impl ChallengeConfig {
         }
         for (field, _) in self.device_limit.settings().into_iter().filter(|(_, limit)| *limit == 0) {
             say(field, "write a number from 1: the device in front of the page always has its place");
+        }
+        let groups = &self.device_limit_for_groups;
+        if groups.len() > 50 || groups.keys().any(|id| id.is_empty() || id.len() > 100) {
+            say("device_limit_for_groups", "at most 50 groups, each with an id of 1 to 100 bytes");
+        }
+        if groups.values().any(|limit| limit.settings().iter().any(|(_, limit)| *limit == 0)) {
+            say(
+                "device_limit_for_groups",
+                "write numbers from 1: the device in front of the page always has its place",
+            );
         }
         for (field, colour) in
             [("appearance.accent", &self.appearance.accent), ("appearance.background", &self.appearance.background)]

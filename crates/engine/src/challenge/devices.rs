@@ -2,10 +2,10 @@
 //!
 //! Knows how many there are and of which kind; which of them goes is the owner's choice.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 use super::{
-    config::DeviceLimit,
+    config::{ChallengeConfig, DeviceLimit},
     machine::Challenge,
     state::{Refusal, State},
 };
@@ -58,6 +58,17 @@ impl DeviceLimit {
         }
     }
 
+    /// The same, with each number that is set as high as in `other` where that is higher. What is not limited here stays so.
+    fn raised_to(self, other: &Self) -> Self {
+        let higher = |limit: Option<u32>, other: Option<u32>| limit.map(|limit| limit.max(other.unwrap_or(limit)));
+        Self {
+            overall: higher(self.overall, other.overall),
+            computer: higher(self.computer, other.computer),
+            tablet: higher(self.tablet, other.tablet),
+            mobile: higher(self.mobile, other.mobile),
+        }
+    }
+
     /// Its settings, by name.
     pub(super) fn settings(&self) -> Vec<(&'static str, u32)> {
         let all = [
@@ -67,6 +78,15 @@ impl DeviceLimit {
             ("device_limit.mobile", self.mobile),
         ];
         all.into_iter().filter_map(|(name, limit)| Some((name, limit?))).collect()
+    }
+}
+
+impl ChallengeConfig {
+    /// How many devices a user in these groups may have: a group raises a limit and never lowers one. The groups are those
+    /// that the site's server put the user in, not what a browser claims.
+    pub fn device_limit_in(&self, groups: &[String]) -> DeviceLimit {
+        let of_groups = groups.iter().filter_map(|group| self.device_limit_for_groups.get(group));
+        of_groups.fold(self.device_limit, DeviceLimit::raised_to)
     }
 }
 

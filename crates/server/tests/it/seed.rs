@@ -147,7 +147,7 @@ fn configs() -> Vec<Value> {
         with("long code", json!({"code_length": 10})),
         with(
             "two devices",
-            json!({"device_limit": {"overall": 2}, "primary_link": {"url": "https://shop.example/signup"}}),
+            json!({"device_limit": {"overall": 2}, "device_limit_for_groups": {"family": {"overall": 3}}, "primary_link": {"url": "https://shop.example/signup"}}),
         ),
     ]
 }

@@ -31,6 +31,31 @@ fn as_many_must_go_as_there_are_too_many_and_of_the_kind_that_is_too_many() {
     }
 }
 
+#[test]
+fn a_group_raises_a_limit_and_never_lowers_or_makes_one() {
+    let limit = DeviceLimit { overall: Some(3), mobile: Some(2), ..NONE };
+    let family = DeviceLimit { overall: Some(6), mobile: Some(1), tablet: Some(9), ..NONE };
+    let office = DeviceLimit { overall: Some(4), mobile: Some(8), ..NONE };
+    let groups = [("family".to_owned(), family), ("office".to_owned(), office)].into();
+    let config = ChallengeConfig { device_limit: limit, device_limit_for_groups: groups, ..config() };
+    for (of, overall, mobile) in [
+        (&[][..], 3, 2),
+        (&["beta"], 3, 2),
+        (&["family"], 6, 2),
+        (&["office"], 4, 8),
+        (&["family", "beta", "office"], 6, 8),
+    ] {
+        let of: Vec<String> = of.iter().map(ToString::to_string).collect();
+        let wanted = DeviceLimit { overall: Some(overall), mobile: Some(mobile), ..NONE };
+        assert_eq!(config.device_limit_in(&of), wanted, "{of:?}");
+    }
+    let mut wrong = config;
+    wrong.device_limit_for_groups.insert("none".to_owned(), DeviceLimit { computer: Some(0), ..NONE });
+    wrong.device_limit_for_groups.insert(String::new(), NONE);
+    let problems: Vec<_> = wrong.problems(false).into_iter().map(|problem| problem.field).collect();
+    assert_eq!(problems, ["device_limit_for_groups"; 2]);
+}
+
 /// Proven by its owner, who has too many devices.
 fn proven() -> Challenge {
     let fresh = challenge(config(), Some(email()), None).open(&MINE, seconds(1)).unwrap();

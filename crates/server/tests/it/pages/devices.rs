@@ -105,3 +105,23 @@ async fn who_has_proven_nothing_logs_nobody_out() {
     let page = first.open(&told.page()).await;
     assert_eq!(page.heading(), "Go back to where you began");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_family_has_room_for_more_if_the_sites_server_says_that_it_is_one() {
+    for (said_by_the_site, status) in [(false, "verified"), (true, "completed")] {
+        let app = TestApp::start().await;
+        let claimed = json!({"user": "ada", "email": "ada@example.com", "groups": ["family"]});
+        for browser in [app.browser(), app.browser()] {
+            assert!(browser.evaluate("watch", claimed.clone()).await.redirect.is_none());
+            app.pass(1_000).await;
+        }
+        if said_by_the_site {
+            app.site().post("/v3/user/ada/update", &json!({"groups": ["family"]})).await.expect(204);
+        }
+        let third = app.browser();
+        let told = third.evaluate("watch", claimed.clone()).await;
+        third.open(&told.page()).await;
+        third.pass(&told, "ada@example.com").await;
+        assert_eq!(app.site().challenge(&told.challenge()).await["status"], status);
+    }
+}

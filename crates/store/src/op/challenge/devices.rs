@@ -4,6 +4,7 @@
 
 use countersign_engine::{
     challenge::Challenge,
+    history::User,
     id::{ChallengeId, DeviceId, ProjectId},
     profile::mark_of,
     time::Timestamp,
@@ -24,17 +25,25 @@ pub struct Seats {
     pub over: u32,
 }
 
+/// The challenge's user, if their devices are limited: held, so that nobody else changes these meanwhile.
+async fn limited<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge) -> Result<Option<User>, StoreError> {
+    match challenge.user_id.filter(|_| challenge.config.device_limit.is_set()) {
+        Some(user) => row::user::by_id(tx, project, user).await,
+        None => Ok(None),
+    }
+}
+
 /// Where the challenge's user stands, this device included, without `gone`.
 async fn seats<T: Tx>(
     tx: &T,
     project: &[u8; 16],
-    challenge: &Challenge,
+    (challenge, user): (&Challenge, Option<&User>),
     since: Timestamp,
     gone: Option<DeviceId>,
 ) -> Result<Seats, StoreError> {
-    let limit = challenge.config.device_limit;
-    let Some(user) = challenge.user_id.filter(|_| limit.is_set()) else { return Ok(Seats::default()) };
-    let mut devices = row::device::attached(tx, project, user, challenge.browser_id, since).await?;
+    let Some(user) = user else { return Ok(Seats::default()) };
+    let limit = challenge.config.device_limit_in(&user.groups);
+    let mut devices = row::device::attached(tx, project, user.id, challenge.browser_id, since).await?;
     devices.retain(|device| Some(device.id) != gone);
     let kinds: Vec<_> = devices.iter().map(|device| device.device_type).collect();
     let excess = limit.excess(&kinds);
@@ -49,10 +58,8 @@ pub(super) async fn admit<T: Tx>(
     passed: Challenge,
     since: Timestamp,
 ) -> Result<Challenge, StoreError> {
-    if let Some(user) = passed.user_id.filter(|_| passed.config.device_limit.is_set()) {
-        row::user::by_id(tx, project, user).await?;
-    }
-    let seats = seats(tx, project, &passed, since, None).await?;
+    let user = limited(tx, project, &passed).await?;
+    let seats = seats(tx, project, (&passed, user.as_ref()), since, None).await?;
     Ok(if seats.over > 0 { passed.over_device_limit() } else { passed })
 }
 
@@ -75,7 +82,10 @@ impl Operation for ChallengeDevices {
     async fn run<T: Tx>(&self, tx: &T) -> Result<Seats, StoreError> {
         let project = self.project.to_bytes();
         match row::challenge::read(tx, &project, self.id, self.now).await? {
-            Some(challenge) => seats(tx, &project, &challenge, self.since, None).await,
+            Some(challenge) => {
+                let user = limited(tx, &project, &challenge).await?;
+                seats(tx, &project, (&challenge, user.as_ref()), self.since, None).await
+            }
             None => Ok(Seats::default()),
         }
     }
@@ -109,15 +119,13 @@ impl Operation for LogOutDevice {
             Ok(passed) => passed,
             Err(refusal) => return Ok(StepOutcome::Refused(Box::new(challenge), refusal)),
         };
-        let user = match challenge.user_id {
-            Some(user) => row::user::by_id(tx, &project, user).await?,
-            None => None,
-        };
-        let before = seats(tx, &project, &challenge, self.since, None).await?;
+        let user = limited(tx, &project, &challenge).await?;
+        let whose = (&challenge, user.as_ref());
+        let before = seats(tx, &project, whose, self.since, None).await?;
         // One that is gone already, or whose going wouldn't help, stays as it is.
         let goes = before.others.iter().find(|device| Some(device.id) == self.device);
         let after = match goes {
-            Some(device) => seats(tx, &project, &challenge, self.since, Some(device.id)).await?,
+            Some(device) => seats(tx, &project, whose, self.since, Some(device.id)).await?,
             None => before.clone(),
         };
         if let Some(device) = goes {
