@@ -14,6 +14,7 @@ pub mod risk;
 pub mod policy;
 pub mod evaluation;
 pub mod consume;
+pub mod conversion;
 pub mod challenge;
 pub mod check;
 pub mod field;

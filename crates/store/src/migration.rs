@@ -31,6 +31,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "ended_challenges",
         sql: include_str!("../migrations/sqlite/0005_ended_challenges.sql"),
     },
+    Migration { number: 6, name: "conversions", sql: include_str!("../migrations/sqlite/0006_conversions.sql") },
 ];
 
 /// The same steps on PostgreSQL.
@@ -48,6 +49,7 @@ pub const POSTGRES_MIGRATIONS: &[Migration] = &[
         name: "ended_challenges",
         sql: include_str!("../migrations/postgres/0005_ended_challenges.sql"),
     },
+    Migration { number: 6, name: "conversions", sql: include_str!("../migrations/postgres/0006_conversions.sql") },
 ];
 
 /// The number under which a database that is the target of an unfinished move says so: greater than any step's, so that

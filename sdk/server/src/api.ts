@@ -1,5 +1,5 @@
 /** The client that a site's server calls: one method for each call of the HTTP API, and the verification of webhooks. */
-import type { Challenge, ConsumeOptions, Device, Evaluation, Feedback, UserUpdate } from "./model.js";
+import type { Challenge, ConsumeOptions, Conversions, Device, Evaluation, Feedback, UserUpdate } from "./model.js";
 import { type Options, Transport } from "./transport.js";
 import { verifyWebhook, type WebhookEvent, type WebhookHeaders, type WebhookOptions } from "./webhook.js";
 
@@ -61,6 +61,13 @@ export class CountersignAPI {
   /** The devices of a user, named by the site's own id or ours. */
   async getUserDevices({ user }: { user: string }): Promise<Device[]> {
     return (await this.#transport.send({ method: "GET", path: `/v3/user/${segment(user)}/devices` })) as Device[];
+  }
+
+  /** Who came from a shared account and signed up, by the day. Days as `2026-11-23`; without any, the last 30. */
+  async getConversions({ from, to }: { from?: string; to?: string } = {}): Promise<Conversions> {
+    const asked = new URLSearchParams({ ...(from && { from }), ...(to && { to }) }).toString();
+    const path = `/v3/conversions${asked && `?${asked}`}`;
+    return (await this.#transport.send({ method: "GET", path })) as Conversions;
   }
 
   /** Changes what is known of a user. What is left out stays. */

@@ -212,3 +212,17 @@ export interface Feedback {
   label: "legitimate" | "fraud" | (string & {});
   note?: string;
 }
+
+/** Who came from a shared account and signed up for one of their own. */
+export interface Conversions {
+  /** The first day, UTC: `2026-11-01`. */
+  from: string;
+  /** The last day. */
+  to: string;
+  /** Browsers that were shown the page of a shared account. */
+  shown: number;
+  /** Users who signed up in one of them within 30 days. */
+  converted: number;
+  /** Days on which something happened. */
+  by_day: { day: string; shown: number; converted: number }[];
+}

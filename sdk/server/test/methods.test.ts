@@ -24,6 +24,14 @@ const cases: Case[] = [
   ],
   ["getChallenge", (api) => api.getChallenge("chl_1"), "GET", "/v3/challenges/chl_1", undefined],
   ["getUserDevices", (api) => api.getUserDevices({ user: "a/b c?" }), "GET", "/v3/user/a%2Fb%20c%3F/devices", undefined],
+  ["getConversions", (api) => api.getConversions(), "GET", "/v3/conversions", undefined],
+  [
+    "getConversions of some days",
+    (api) => api.getConversions({ from: "2026-11-01", to: "2026-11-30" }),
+    "GET",
+    "/v3/conversions?from=2026-11-01&to=2026-11-30",
+    undefined,
+  ],
   [
     "updateUser",
     (api) => api.updateUser({ user: "u", email: "a@b.example", groups: [{ id: "g" }], email_verified: true }),

@@ -36,6 +36,7 @@ use problem::Problem;
         server::consume::post,
         server::feedback::post,
         server::challenges::get,
+        server::conversions::get,
         server::users::devices,
         server::users::update,
     ),
@@ -69,6 +70,7 @@ pub fn routes() -> Router<Ctx> {
         .route("/v3/evaluations/{id}/consume", post(server::consume::post))
         .route("/v3/evaluations/{id}/feedback", post(server::feedback::post))
         .route("/v3/challenges/{id}", get(server::challenges::get))
+        .route("/v3/conversions", get(server::conversions::get))
         .route("/v3/user/{id}/devices", get(server::users::devices))
         .route("/v3/user/{id}/update", post(server::users::update))
         // For people and tools.

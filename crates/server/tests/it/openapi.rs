@@ -63,6 +63,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("post", "/v3/evaluations/{id}/consume"),
     ("post", "/v3/evaluations/{id}/feedback"),
     ("get", "/v3/challenges/{id}"),
+    ("get", "/v3/conversions"),
     ("get", "/v3/user/{id}/devices"),
     ("post", "/v3/user/{id}/update"),
 ];

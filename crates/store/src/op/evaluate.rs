@@ -8,6 +8,7 @@ use std::sync::Arc;
 use countersign_engine::{
     challenge::Challenge,
     config::Project,
+    conversion::{SIGN_UP, Shown, converts},
     decide::{self, Decision, Lookup, Subjects},
     environment::Environment,
     evaluation::{Effect, Evaluation},
@@ -90,18 +91,32 @@ impl Operation for Evaluate {
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<Self::Out, StoreError> {
         let by = UserRef::of(&self.signals);
-        let (history, older) = self.remember(tx, by.as_ref()).await?;
+        let ((history, older), shown) = try_join!(self.remember(tx, by.as_ref()), self.shown(tx))?;
         if let (false, Err(retry_after)) = (self.by_server, decide::admit(&self.project, &history, self.moment.now)) {
             return Ok(Err(TooMany { retry_after }));
         }
         let decision = decide::decide(&self.project, self.environment, &self.signals, history, &self.moment);
         self.override_older(tx, by.as_ref(), older, &decision).await?;
         self.write(tx, by.as_ref(), &decision)?;
+        if let (true, Some(user), Some(shown)) = (decision.trusted, &decision.after.user, &shown)
+            && converts(user, shown, self.moment.now)
+        {
+            let (project, id) = (self.project.id.to_bytes(), decision.evaluation.id);
+            row::conversion::convert(tx, &project, user.id, shown, (id, self.moment.now));
+        }
         Ok(Ok(Evaluated { evaluation: decision.evaluation, browser: decision.browser }))
     }
 }
 
 impl Evaluate {
+    /// For a sign-up: whether its browser was shown the page of a shared account.
+    async fn shown<T: Tx>(&self, tx: &T) -> Result<Option<Shown>, StoreError> {
+        match self.signals.browser.filter(|_| self.signals.action.as_str() == SIGN_UP) {
+            Some(browser) => row::conversion::shown(tx, &self.project.id.to_bytes(), browser).await,
+            None => Ok(None),
+        }
+    }
+
     /// Everything that the decision may ask for, by key, and the challenge that a new one would take the place of. All is
     /// asked at once: the database answers in one round trip.
     async fn remember<T: Tx>(&self, tx: &T, by: Option<&UserRef>) -> Result<(History, Option<Challenge>), StoreError> {

@@ -5,6 +5,7 @@
 mod challenge;
 mod config;
 mod consume;
+mod conversion;
 mod device;
 mod evaluate;
 mod evaluation;
@@ -22,6 +23,7 @@ pub use config::{
     ChangeProject, DocumentChange, DocumentKind, DocumentRow, ProjectRow, ReadDocuments, ReadProjects, Stale,
 };
 pub use consume::{Consume, ConsumeOutcome};
+pub use conversion::{Conversions, ConversionsOfDay};
 pub use device::DetachBrowser;
 pub use evaluate::{Evaluate, Evaluated, Moment, TooMany};
 pub use evaluation::{EvaluationById, Feedback, Found};
@@ -40,6 +42,7 @@ pub fn statements() -> impl Iterator<Item = &'static crate::Sql> {
         message::ALL,
         retire::ALL,
         row::challenge::ALL,
+        row::conversion::ALL,
         row::device::ALL,
         row::evaluation::ALL,
         row::presence::ALL,

@@ -1,9 +1,9 @@
-//! Letting go of what is older than the operator wants to keep: evaluations and their challenges. What they taught about
+//! Letting go of what is older than the operator wants to keep: evaluations, their challenges, and who came from where. What they taught about
 //! users, devices and addresses stays.
 
 use countersign_engine::{id::ProjectId, time::Timestamp};
 
-use crate::{Operation, Sql, StoreError, Tx};
+use crate::{Operation, Sql, StoreError, Tx, row};
 
 // By key: an id begins with its time. A few at a time, so that nobody waits long behind it.
 static EVALUATIONS: Sql = Sql::same(
@@ -36,6 +36,7 @@ impl Operation for Retire {
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<u64, StoreError> {
         let project = self.project.to_bytes();
+        row::conversion::forget(tx, &project, self.before);
         // The time is an id's first six bytes.
         let bound: Vec<u8> = self.before.millis().max(0).to_be_bytes().into_iter().skip(2).collect();
         let params = [(&project).into(), bound.as_slice().into()];

@@ -3,6 +3,7 @@
 //! Nothing here decides anything; a row that can't be read is [`StoreError::Corrupt`], never a default.
 
 pub(crate) mod challenge;
+pub(crate) mod conversion;
 pub(crate) mod device;
 pub(crate) mod evaluation;
 pub(crate) mod presence;

@@ -2,6 +2,7 @@
 
 pub mod challenges;
 pub mod consume;
+pub mod conversions;
 pub mod evaluations;
 pub mod feedback;
 pub mod users;

@@ -2,6 +2,7 @@
 
 mod challenges;
 mod consume;
+mod conversions;
 mod devices;
 mod evaluate;
 mod events;

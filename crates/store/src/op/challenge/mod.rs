@@ -12,6 +12,8 @@ pub use step::{ChallengeStep, CollectPhone, HearDelivery, OpenChallenge, ReportC
 
 use countersign_engine::{
     challenge::{Challenge, Channel, Refusal, Status},
+    conversion::{SIGN_UP, converts},
+    evaluation::Evaluation,
     history::User,
     id::{ChallengeId, ProjectId, UserId},
     profile::{Conveyance, Whereabouts},
@@ -70,6 +72,9 @@ async fn settle<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge, now: T
     };
     let user = row::user::by_id(tx, project, user_id).await?;
     let stored = row::evaluation::read(tx, project, challenge.evaluation_id).await?;
+    if let (true, Some(user), Some(stored)) = (passed, &user, &stored) {
+        convert(tx, project, user, challenge, &stored.evaluation, now).await?;
+    }
     if let Some(user) = user {
         let user = if passed { after_passing(user, challenge, stored.as_ref(), now) } else { after_failing(user, now) };
         row::user::save(tx, project, &user, now)?;
@@ -94,6 +99,24 @@ fn after_passing(mut user: User, challenge: &Challenge, stored: Option<&StoredEv
         user.profile.arrive(Whereabouts::of(ip, place, browser, evaluation.created_at), on);
     }
     user
+}
+
+/// Who signed up and proved it may have come from a shared account.
+async fn convert<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    user: &User,
+    challenge: &Challenge,
+    evaluation: &Evaluation,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(browser) = challenge.browser_id.filter(|_| evaluation.action.as_str() == SIGN_UP) else { return Ok(()) };
+    if let Some(shown) = row::conversion::shown(tx, project, browser).await?
+        && converts(user, &shown, now)
+    {
+        row::conversion::convert(tx, project, user.id, &shown, (evaluation.id, now));
+    }
+    Ok(())
 }
 
 fn after_failing(mut user: User, now: Timestamp) -> User {

@@ -2,6 +2,7 @@
 
 use countersign_engine::{
     challenge::{Challenge, Delivery, Refusal},
+    conversion::SHARING,
     id::{ChallengeId, ProjectId},
     text::Phone,
     time::Timestamp,
@@ -55,7 +56,14 @@ impl Operation for OpenChallenge {
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<StepOutcome, StoreError> {
         let ChallengeStep { project, id, browser, now } = self.0;
-        take(tx, (project, id, now), |challenge| challenge.open(&browser, now)).await
+        let outcome = take(tx, (project, id, now), |challenge| challenge.open(&browser, now)).await?;
+        if let StepOutcome::Done(challenge, ()) = &outcome
+            && let (SHARING, Some(browser), Some(user)) =
+                (challenge.kind.as_str(), challenge.browser_id, challenge.user_id)
+        {
+            row::conversion::show(tx, &project.to_bytes(), browser, user, now);
+        }
+        Ok(outcome)
     }
 }
 
