@@ -16,6 +16,7 @@ use alloc::{
 };
 
 use super::{
+    code::Codes,
     document::{Mode, Policy, Then},
     program::{Layout, Program},
     tree::Condition,
@@ -83,16 +84,18 @@ pub struct PolicySet {
     /// From the highest priority to the lowest.
     policies: Vec<Compiled>,
     /// For each action that a policy names, the policies that it asks.
-    named: BTreeMap<String, Box<[Asked]>>,
+    named: BTreeMap<String, Asked>,
     /// The policies that every other action asks.
-    unnamed: Box<[Asked]>,
+    unnamed: Asked,
 }
 
-/// One policy that an action asks: all that is read of a policy that does not hold.
-#[derive(Clone, Copy, Debug)]
+/// The policies that an action asks.
+#[derive(Debug, Default)]
 struct Asked {
-    place: usize,
-    start: usize,
+    /// Their places, in order.
+    places: Box<[usize]>,
+    /// Their conditions, in the same order.
+    codes: Codes,
 }
 
 /// A policy that held.
@@ -145,15 +148,16 @@ impl PolicySet {
         let compiled: Vec<_> = wanted.iter().map(compile).collect();
         let starts: Vec<_> = wanted.iter().zip(&compiled).map(|((_, policy), c)| (policy, c.start)).collect();
         let actions: BTreeSet<&ActionName> = wanted.iter().flat_map(|(_, policy)| &policy.actions).collect();
-        let ask = |action: &ActionName| (action.to_string(), asked(&starts, Some(action)));
-        let named = actions.into_iter().map(ask).collect();
         let Layout { program, operands, .. } = layout;
+        let ask = |action: &ActionName| (action.to_string(), asked(&program, &starts, Some(action)));
+        let named = actions.into_iter().map(ask).collect();
+        let unnamed = asked(&program, &starts, None);
         let pair = |operand: &Operand| match operand {
             Operand::Field(Field::DistinctCount(wanted)) => Some((wanted.subject, wanted.thing)),
             Operand::Field(_) | Operand::Member { .. } => None,
         };
         let distinct = operands.iter().filter_map(pair).collect();
-        Self { operands, distinct, program, policies: compiled, named, unnamed: asked(&starts, None) }
+        Self { operands, distinct, program, policies: compiled, named, unnamed }
     }
 
     /// All of them, in the order in which they are asked.
@@ -173,10 +177,10 @@ impl PolicySet {
 
     /// The policies that an action asks, in order.
     pub(super) fn asked(&self, action: &str) -> impl Iterator<Item = &Compiled> {
-        self.places(action).iter().filter_map(|asked| self.policies.get(asked.place))
+        self.asked_by(action).places.iter().filter_map(|place| self.policies.get(*place))
     }
 
-    fn places(&self, action: &str) -> &[Asked] {
+    fn asked_by(&self, action: &str) -> &Asked {
         self.named.get(action).unwrap_or(&self.unnamed)
     }
 
@@ -184,14 +188,17 @@ impl PolicySet {
         self.policies.get(matched.place)
     }
 
-    /// Runs the policies of `action` over the values of the operands. Nothing is allocated until one holds.
+    /// Runs the policies of `action` over the values of the operands.
     pub fn run(&self, action: &str, facts: &[Fact<'_>]) -> Outcome<'_> {
         let mut outcome = Outcome::default();
-        let held = self.places(action).iter().filter(|asked| self.program.holds(asked.start, facts) == Some(true));
-        for asked in held {
-            let Some(policy) = self.policies.get(asked.place) else { continue };
+        let Asked { places, codes } = self.asked_by(action);
+        for held in codes.holding(&self.program, facts) {
+            let Some((place, policy)) = places.get(held).and_then(|place| Some((*place, self.policies.get(*place)?)))
+            else {
+                continue;
+            };
             let Compiled { id, name, shadow, then, .. } = policy;
-            outcome.matched.push(Matched { id: *id, name, shadow: *shadow, then, place: asked.place });
+            outcome.matched.push(Matched { id: *id, name, shadow: *shadow, then, place });
             if policy.ends() {
                 break;
             }
@@ -201,9 +208,12 @@ impl PolicySet {
 }
 
 /// The policies that an action asks; `None` is an action that no policy names.
-fn asked(policies: &[(&Policy, usize)], action: Option<&ActionName>) -> Box<[Asked]> {
+fn asked(program: &Program, policies: &[(&Policy, usize)], action: Option<&ActionName>) -> Asked {
     let is_asked =
         |policy: &Policy| policy.actions.is_empty() || action.is_some_and(|action| policy.actions.contains(action));
-    let places = policies.iter().enumerate().filter(|(_, (policy, _))| is_asked(policy));
-    places.map(|(place, (_, start))| Asked { place, start: *start }).collect()
+    let asked = || policies.iter().enumerate().filter(|(_, (policy, _))| is_asked(policy));
+    Asked {
+        places: asked().map(|(place, _)| place).collect(),
+        codes: Codes::of(program, asked().map(|(_, (_, start))| *start)),
+    }
 }

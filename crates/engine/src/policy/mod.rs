@@ -16,6 +16,7 @@
 //! Nothing here knows where values come from: whoever runs a [`PolicySet`] fills its operands.
 
 pub mod analyse;
+mod code;
 mod compile;
 mod document;
 mod flip;

@@ -43,7 +43,7 @@ pub(super) struct Question {
     pub(super) name: String,
 }
 
-/// The conditions of a set.
+/// The conditions of a set, as whoever explains them walks them; decisions run [`super::code`], made from this.
 #[derive(Debug, Default)]
 pub(super) struct Program {
     steps: Vec<Step>,
@@ -96,6 +96,11 @@ impl Program {
 
     pub(super) fn questions(&self) -> impl Iterator<Item = &Question> {
         self.questions.iter()
+    }
+
+    /// All questions, by their places.
+    pub(super) fn table(&self) -> &[Question] {
+        &self.questions
     }
 
     pub(super) fn question(&self, place: usize) -> Option<&Question> {

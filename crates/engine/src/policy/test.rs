@@ -74,6 +74,11 @@ pub(super) fn regex(pattern: &str) -> Result<Regex, regex_lite::Error> {
 }
 
 impl Test {
+    /// Whether it takes much longer than looking at an answer does.
+    pub(super) const fn is_costly(&self) -> bool {
+        matches!(self, Self::Matches(_) | Self::InNetworks(_) | Self::Text { .. })
+    }
+
     /// The test that a comparison is; `None` for one that the type check refuses.
     pub(super) fn of(comparison: &Comparison, field: &Field) -> Option<Self> {
         let kind = field.kind();
