@@ -138,8 +138,24 @@ pub struct Background {
     pub is_inconsistent: Option<bool>,
     /// Whether the domain of the e-mail address takes mail for any name.
     pub email_is_accept_all: Option<bool>,
+    /// Whether that domain takes mail at all.
+    pub mail_domain: MailDomain,
     /// What a native app reports.
     pub native: Native,
+}
+
+/// Whether the domain of an e-mail address takes mail, as far as it was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MailDomain {
+    /// Nobody asks: the operator has the look-up off, or there is no usable address.
+    #[default]
+    NotAsked,
+    /// It was asked, and there was no answer in time.
+    Unknown,
+    /// It takes mail.
+    TakesMail,
+    /// It does not exist, or takes no mail.
+    TakesNone,
 }
 
 /// What a native app reports of the device that it runs on.

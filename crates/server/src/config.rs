@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::{
     courier::{CourierConfig, MailConfig, SmsConfig},
-    enrich::data::DataConfig,
+    enrich::{data::DataConfig, mail_domain::MailDomainsConfig},
 };
 
 /// Every setting with its default: also the reference page.
@@ -50,6 +50,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Where the data sets behind the checks come from.
     pub data: DataConfig,
+    /// Whether and how the domains of e-mail addresses are looked up.
+    pub mail_domains: MailDomainsConfig,
     /// How mail leaves.
     #[serde(default)]
     pub mail: Option<MailConfig>,
@@ -157,7 +159,7 @@ impl Config {
                 "must be an origin, without a path: challenge pages live at its root",
             ));
         }
-        if let Some((place, what)) = self.data.problem() {
+        if let Some((place, what)) = self.data.problem().or_else(|| self.mail_domains.problem()) {
             return Err(ConfigError::new(place, what));
         }
         self.database()?;

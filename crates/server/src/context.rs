@@ -12,7 +12,12 @@ use countersign_engine::{
 use countersign_store::{Store, op::Moment};
 
 use crate::{
-    config::Config, enrich::data::DataSets, projects::Projects, secret::ServerKey, streams::Streams, texts::Texts,
+    config::Config,
+    enrich::{data::DataSets, mail_domain::MailDomains},
+    projects::Projects,
+    secret::ServerKey,
+    streams::Streams,
+    texts::Texts,
 };
 
 /// What time it is.
@@ -109,6 +114,8 @@ pub struct Inner {
     pub store: Store,
     /// The data sets behind the checks.
     pub data: DataSets,
+    /// What name servers say of mail domains.
+    pub mail_domains: MailDomains,
     /// Projects, compiled.
     pub projects: Projects,
     /// The key behind every token.

@@ -43,7 +43,10 @@ use api::problem::{self, Problem};
 use config::{Config, ConfigError, Database};
 use context::{Clock, Ctx, Inner, Rng};
 use courier::Courier;
-use enrich::data::{DataError, DataSets};
+use enrich::{
+    data::{DataError, DataSets},
+    mail_domain::MailDomains,
+};
 use projects::Projects;
 use secrecy::ExposeSecret;
 use secret::{KeyError, ServerKey};
@@ -112,6 +115,7 @@ impl Server {
             None => ServerKey::load_or_create(&config.server_key_file(), &rng)?,
         };
         let data = DataSets::open(&config.data, &config.data_dir)?;
+        let mail_domains = MailDomains::open(&config.mail_domains, clock.clone())?;
         let projects = Projects::default();
         projects.refresh(&store).await?;
         if let Err(error) = store.tend(clock.now(), None).await {
@@ -122,6 +126,7 @@ impl Server {
             config,
             store,
             data,
+            mail_domains,
             projects,
             key,
             clock,

@@ -1,10 +1,20 @@
 //! Checks of the e-mail address.
 
 use super::{Inputs, seen};
-use crate::{fact::OwnedFact, seen::Thing, text::Email};
+use crate::{
+    fact::OwnedFact,
+    seen::Thing,
+    signal::MailDomain,
+    text::{Contact, Email},
+};
 
 pub(super) fn email_is_invalid(inputs: &Inputs<'_>) -> OwnedFact {
-    inputs.signals.email.as_ref().map(|email| email.valid().is_none()).into()
+    match (&inputs.signals.email, inputs.signals.background.mail_domain) {
+        (Some(Contact::Invalid(_)), _) => true.into(),
+        (Some(Contact::Valid(_)), MailDomain::NotAsked | MailDomain::TakesMail) => false.into(),
+        (Some(Contact::Valid(_)), MailDomain::TakesNone) => true.into(),
+        (Some(Contact::Valid(_)), MailDomain::Unknown) | (None, _) => OwnedFact::Unknown,
+    }
 }
 
 pub(super) fn email_is_webmail(inputs: &Inputs<'_>) -> OwnedFact {

@@ -176,8 +176,8 @@ checks! {
         "At least so many people use the account, most likely, by its last four weeks: devices in use by turns in different places, that never shared a line. Twelve devices are told apart.";
     people_estimate_high = 53: Number, Devices, needs "a user who came on a known kind of device", people::high,
         "At most so many people use the account, most likely: as many as its households have phones, tablets or pairs of computers in use over the same days.";
-    email_is_invalid = 26: Bool, Contact, needs "an e-mail address", email::email_is_invalid,
-        "What was given as e-mail address can't be one.";
+    email_is_invalid = 26: Bool, Contact, needs "an e-mail address; an answer about its domain where `mail_domains.look_up` is on", email::email_is_invalid,
+        "What was given as e-mail address can't be one, or its domain takes no mail.";
     email_is_webmail = 27: Bool, Contact, needs "a valid e-mail address", email::email_is_webmail,
         "The address belongs to a free mail provider.";
     email_is_disposable = 28: Bool, Contact, needs "a valid e-mail address and the data set `disposable_domains`", email::email_is_disposable,

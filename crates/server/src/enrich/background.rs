@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use countersign_engine::{
-    signal::{Agent, Background},
+    signal::{Agent, Background, MailDomain},
     text::Phone,
 };
 
@@ -63,6 +63,8 @@ pub fn of(data: &Snapshot, subject: Subject<'_>, missing: &mut Vec<String>) -> B
         email_is_accept_all: domain
             .zip(data.table(Source::AcceptAllDomains))
             .map(|(domain, table)| table.covers(domain)),
+        // Asked elsewhere: it takes more than a look into memory.
+        mail_domain: MailDomain::NotAsked,
         native: signals.native.map(Into::into).unwrap_or_default(),
     }
 }

@@ -1,5 +1,5 @@
 //! From bytes and headers to the engine's values: address, place, agent, fingerprint, e-mail and phone facts. Look-ups
-//! in memory only; what is missing stays unknown.
+//! in memory only, but for mail domains; what is missing stays unknown.
 
 pub mod address;
 pub mod agent;
@@ -7,5 +7,6 @@ pub mod background;
 pub mod consistency;
 pub mod data;
 pub mod fingerprint;
+pub mod mail_domain;
 pub mod phone;
 pub mod place;

@@ -50,6 +50,8 @@ pub struct Options {
     pub settings: Option<Value>,
     /// A file of cities of the operator's own.
     pub cities: Option<Vec<u8>>,
+    /// The name server that is asked about mail domains; none: the look-up is off.
+    pub name_server: Option<SocketAddr>,
     /// No proxy is trusted: every client comes from the socket's address.
     pub no_proxy: bool,
 }
@@ -118,12 +120,15 @@ impl TestApp {
             std::fs::write(data.path().join("city.mmdb"), bytes).unwrap();
             "city.mmdb"
         });
+        let mail_domains = options.name_server.map_or_else(String::new, |server| {
+            format!("[mail_domains]\nlook_up = true\nresolvers = [\"{server}\"]\ntime_limit_ms = 2000\n")
+        });
         let settings = format!(
             "listen = \"{address}\"\npublic_url = \"http://{address}\"\ndata_dir = \"{}\"\ntrusted_proxies = [{trusted}]\n\
              shutdown_seconds = 1\n{database}\
              [mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Shop <no-reply@shop.example>\"\ntimeout_seconds = 2\n\
              [sms]\n{sms_settings}allow_private_addresses = true\ntimeout_seconds = 2\n\
-             [data]\ncity = \"{city}\"\n",
+             [data]\ncity = \"{city}\"\n{mail_domains}",
             data.path().display(),
         );
         let config = Config::load(Some(("test.toml", &settings)), []).unwrap();

@@ -16,6 +16,8 @@ mod data;
 mod delivery;
 mod fields;
 mod http;
+mod mail_domains;
+mod name_server;
 mod openapi;
 mod pages;
 mod people;

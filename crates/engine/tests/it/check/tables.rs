@@ -3,7 +3,11 @@
 use countersign_engine::{
     fact::OwnedFact::{self, Unknown},
     history::{History, User},
-    signal::{Agent, Background, DeviceType, Network, Place, Signals},
+    signal::{
+        Agent, Background, DeviceType,
+        MailDomain::{self, TakesMail, TakesNone},
+        Network, Place, Signals,
+    },
     text::Contact,
     time::{DAY, HOUR, MINUTE},
 };
@@ -157,6 +161,10 @@ fn device_counts() -> Vec<Case> {
 fn contact() -> Vec<Case> {
     let claims = |text: &str| Signals { email: Some(Contact::email(text)), email_is_webmail: None, ..named() };
     let webmail = |known| Signals { email_is_webmail: known, ..claims("ada@example.com") };
+    let asked = |text: &str, mail_domain| Signals {
+        background: Background { mail_domain, ..Background::default() },
+        ..claims(text)
+    };
     let mut cases = vec![
         case(
             "none given",
@@ -165,6 +173,20 @@ fn contact() -> Vec<Case> {
             [("email_is_invalid", Unknown), ("email_is_webmail", Unknown), ("is_email_verified", Unknown)],
         ),
         case("a usable one", claims("ada@example.com"), known_user(), [("email_is_invalid", bool(false))]),
+        case(
+            "its domain takes mail",
+            asked("ada@example.com", TakesMail),
+            known_user(),
+            [("email_is_invalid", bool(false))],
+        ),
+        case("it takes none", asked("ada@example.com", TakesNone), known_user(), [("email_is_invalid", bool(true))]),
+        case("no answer", asked("ada@example.com", MailDomain::Unknown), known_user(), [("email_is_invalid", Unknown)]),
+        case(
+            "not one, and no answer",
+            asked("ada@", MailDomain::Unknown),
+            known_user(),
+            [("email_is_invalid", bool(true))],
+        ),
         case(
             "not one",
             claims("ada@"),

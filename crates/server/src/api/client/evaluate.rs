@@ -15,7 +15,7 @@ use bytes::Bytes;
 use countersign_engine::{
     environment::Environment,
     id::BrowserId,
-    signal::Signals,
+    signal::{MailDomain, Signals},
     text::{ActionName, Contact, Email, ExternalId, Metadata},
     time::Timestamp,
 };
@@ -32,7 +32,7 @@ use crate::{
         signals::ClientSignals,
     },
     context::Ctx,
-    enrich::{address, agent, background, fingerprint, place},
+    enrich::{address, agent, background, fingerprint, mail_domain, place},
     projects::KeyOf,
 };
 
@@ -147,7 +147,8 @@ async fn evaluate(ctx: &Ctx, peer: IpAddr, headers: &HeaderMap, bytes: &Bytes) -
     let moment = ctx.moment();
     let (browser, browser_known) = browser(ctx, &key, &request, by_server, moment.now);
     let client = address::client(peer, headers, &ctx.config.trusted_proxies);
-    let signals = measure(ctx, &key, request, headers, Caller { by_server, client, browser, browser_known });
+    let mut signals = measure(ctx, &key, request, headers, Caller { by_server, client, browser, browser_known });
+    look_up_mail_domain(ctx, &mut signals).await;
     let operation =
         Evaluate { project: key.project.clone(), environment: key.environment(), signals, moment, by_server };
     let done = ctx.store.run(operation).await?.map_err(too_many)?;
@@ -267,6 +268,16 @@ fn measure(ctx: &Ctx, key: &KeyOf, request: Evaluation, headers: &HeaderMap, cal
         background,
         degraded,
     }
+}
+
+/// Asks whether the address's domain takes mail. Not in memory, so not where everything else is measured.
+async fn look_up_mail_domain(ctx: &Ctx, signals: &mut Signals) {
+    let Some(domain) = signals.valid_email().map(Email::domain) else { return };
+    let answer = ctx.mail_domains.ask(domain).await;
+    if answer == MailDomain::Unknown {
+        signals.degraded.push(mail_domain::NAME.to_owned());
+    }
+    signals.background.mail_domain = answer;
 }
 
 /// Queries hold search words and tokens: not ours to keep.
