@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { domains: 4, under_way: 2, per_second: 100 };
+    const BOUNDS: Bounds = Bounds { domains: 4, under_way: 2, per_second: 10_000 };
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millis(ms)
