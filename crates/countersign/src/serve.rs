@@ -33,9 +33,12 @@ pub fn log(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
+/// The resolver names the domains that it asks for: they are people's.
+const SILENT: &str = "hickory_resolver=off,hickory_net=off,hickory_proto=off";
+
 /// Which lines are logged.
 pub fn filter(config: &Config) -> Result<EnvFilter, String> {
-    EnvFilter::try_new(&config.log.level).map_err(|error| format!("log.level: {error}"))
+    EnvFilter::try_new(format!("{},{SILENT}", config.log.level)).map_err(|error| format!("log.level: {error}"))
 }
 
 /// Resolves when nobody can write to standard input any more: whoever held the other end is gone, however that came.

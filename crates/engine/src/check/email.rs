@@ -10,9 +10,8 @@ use crate::{
 
 pub(super) fn email_is_invalid(inputs: &Inputs<'_>) -> OwnedFact {
     match (&inputs.signals.email, inputs.signals.background.mail_domain) {
-        (Some(Contact::Invalid(_)), _) => true.into(),
+        (Some(Contact::Invalid(_)), _) | (Some(Contact::Valid(_)), MailDomain::TakesNone) => true.into(),
         (Some(Contact::Valid(_)), MailDomain::NotAsked | MailDomain::TakesMail) => false.into(),
-        (Some(Contact::Valid(_)), MailDomain::TakesNone) => true.into(),
         (Some(Contact::Valid(_)), MailDomain::Unknown) | (None, _) => OwnedFact::Unknown,
     }
 }
