@@ -60,9 +60,14 @@ pub struct NameServer {
 impl NameServer {
     /// One that answers at once, but for `slow.example`.
     pub async fn start() -> Self {
-        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // The same port for both: somebody else may have the one of the two.
+        let (tcp, udp) = loop {
+            let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
+                break (tcp, Arc::new(udp));
+            }
+        };
         let address = tcp.local_addr().unwrap();
-        let udp = Arc::new(UdpSocket::bind(address).await.unwrap());
         let (open, gate) = watch::channel(false);
         let asked = Arc::<Mutex<Vec<(String, u16)>>>::default();
         let mut tasks = JoinSet::new();

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 /// How long both ends are silent before an answer is let through.
-const SILENCE: Duration = Duration::from_millis(40);
+const SILENCE: Duration = Duration::from_millis(120);
 
 /// The line.
 pub struct Wire {
