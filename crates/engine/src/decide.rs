@@ -3,32 +3,35 @@
 //! Total and deterministic: the same arguments give the same [`Decision`], and no argument makes it fail. It is called by
 //! the live path, and by whatever replays recorded evaluations.
 
+mod ruling;
+
 use alloc::{
     borrow::ToOwned,
     string::{String, ToString},
     vec::Vec,
 };
 
+use ruling::Ruling;
 use serde_json::{Map, Value};
 
 use crate::{
-    challenge::{Challenge, NewChallenge},
+    challenge::Challenge,
     check::{self, CHECKS, Inputs},
     config::Project,
     environment::Environment,
-    evaluation::{Considered, Effect, EvaluatedUser, Evaluation, PolicyRef, Verdict},
+    evaluation::{EvaluatedUser, Evaluation, PolicyRef, Verdict},
     fact::{Fact, OwnedFact},
     field::{Field, Subject},
     history::{Device, Fingerprint, History, User},
-    id::{BrowserId, ChallengeId, DeviceId, EvaluationId, ListId, UserId},
-    list::{ListKind, candidates, canonical},
-    policy::{DistinctPairs, Matched, Operand, PolicySet, Then},
+    id::{BrowserId, ChallengeId, DeviceId, EvaluationId, ListId, PolicyId, UserId},
+    list::candidates,
+    policy::{DistinctPairs, Operand},
     profile::{Conveyance, Profile, Whereabouts},
     retrace,
     risk::{RiskSet, Scores},
     seen::{Mark, Seen, Thing},
     signal::Signals,
-    text::{Contact, Email, Metadata, Phone},
+    text::{Contact, Email, Metadata},
     time::Timestamp,
     window::Activity,
 };
@@ -118,6 +121,10 @@ pub struct Decision {
     pub browser: Option<BrowserId>,
     /// Whether what the user came with becomes familiar.
     pub trusted: bool,
+    /// What policies with budgets did lately, where that has changed.
+    pub spendings: Vec<(PolicyId, Activity)>,
+    /// The policies of which it is to be told now that they are over their budgets.
+    pub alerts: Vec<PolicyRef>,
 }
 
 /// The questions to lists that the policies of an environment ask, in the order in which
@@ -215,7 +222,8 @@ pub fn decide(
     evaluation.effects = ruling.effects;
     evaluation.challenge_id = challenge.as_ref().map(|challenge| challenge.id);
     let device = device.filter(|_| after.user.is_some());
-    Decision { evaluation, challenge, after, user_is_new, user_changed, device, browser, trusted }
+    let Ruling { spendings, alerts, .. } = ruling;
+    Decision { evaluation, challenge, after, user_is_new, user_changed, device, browser, trusted, spendings, alerts }
 }
 
 /// The device that a request comes from, and how sure that is: by its token (1), else by its fingerprint among the
@@ -363,94 +371,6 @@ fn plain(value: &Value) -> OwnedFact {
         Value::Number(n) => n.as_f64().map_or(OwnedFact::Unknown, OwnedFact::Number),
         Value::String(s) => OwnedFact::Text(s.clone()),
         Value::Null | Value::Array(_) | Value::Object(_) => OwnedFact::Unknown,
-    }
-}
-
-/// What the policies come to.
-struct Ruling {
-    verdict: Verdict,
-    reasons: Vec<String>,
-    policy: Option<PolicyRef>,
-    considered: Vec<Considered>,
-    effects: Vec<Effect>,
-    challenge: Option<NewChallenge>,
-}
-
-impl Ruling {
-    /// A suspended user's: no policy is asked.
-    fn suspended() -> Self {
-        Self {
-            verdict: Verdict::Suspend,
-            reasons: ["suspended".to_owned()].into(),
-            policy: None,
-            considered: Vec::new(),
-            effects: Vec::new(),
-            challenge: None,
-        }
-    }
-
-    fn of(project: &Project, set: &PolicySet, facts: &[Fact<'_>], inputs: &Inputs<'_>) -> Self {
-        let outcome = set.run(inputs.signals.action.as_str(), facts);
-        let effects = outcome.matched.iter().filter(|matched| !matched.shadow);
-        let mut ruling = Self {
-            verdict: Verdict::Allow,
-            reasons: Vec::new(),
-            policy: None,
-            considered: outcome.matched.iter().map(considered).collect(),
-            effects: effects.filter_map(|matched| effect(project, matched.then, inputs)).collect(),
-            challenge: None,
-        };
-        let Some(winner) = outcome.winner() else { return ruling };
-        ruling.reasons = set.reasons(winner, facts);
-        ruling.policy = Some(PolicyRef { id: winner.id, name: winner.name.to_owned() });
-        match winner.then {
-            Then::Verdict(verdict) => ruling.verdict = *verdict,
-            Then::Challenge { verdict, config, kind } => {
-                if let Some(config) = project.challenge_configs.get(config) {
-                    let (email, phone) = destinations(inputs);
-                    ruling.verdict = *verdict;
-                    let reasons = ruling.reasons.clone();
-                    ruling.challenge =
-                        Some(NewChallenge { config: config.clone(), kind: kind.clone(), email, phone, reasons });
-                } else {
-                    // It was there when the policy was saved. Without it nobody can prove anything: the safe side.
-                    ruling.verdict = Verdict::Deny;
-                    ruling.reasons.push("challenge_config_missing".to_owned());
-                }
-            }
-            Then::AddToList { .. } | Then::RemoveFromList { .. } | Then::Tag { .. } => {}
-        }
-        ruling
-    }
-}
-
-fn considered(matched: &Matched<'_>) -> Considered {
-    let policy = PolicyRef { id: matched.id, name: matched.name.to_owned() };
-    Considered { policy, matched: true, shadow: matched.shadow }
-}
-
-/// What an effect comes to; nothing where the value that its list holds is not known.
-fn effect(project: &Project, then: &Then, inputs: &Inputs<'_>) -> Option<Effect> {
-    let value = |list: &str| {
-        let (_, kind) = project.lists.get(list)?;
-        let field = match kind {
-            ListKind::User => Field::UserExternalId,
-            ListKind::Ip => Field::Ip,
-            ListKind::Email => Field::UserEmail,
-            ListKind::EmailDomain => Field::EmailDomain,
-            ListKind::Fingerprint => Field::FingerprintId,
-            ListKind::Phone => Field::UserPhone,
-            ListKind::Device => Field::DeviceId,
-            ListKind::Country => Field::parse("ip_country").ok()?,
-            ListKind::Asn => Field::parse("ip_asn").ok()?,
-        };
-        canonical(*kind, &listed(value_of(&field, inputs))?).ok()
-    };
-    match then {
-        Then::AddToList { list } => Some(Effect::AddToList { list: list.clone(), value: value(list)? }),
-        Then::RemoveFromList { list } => Some(Effect::RemoveFromList { list: list.clone(), value: value(list)? }),
-        Then::Tag { tag } => Some(Effect::Tag { tag: tag.clone() }),
-        Then::Verdict(_) | Then::Challenge { .. } => None,
     }
 }
 
@@ -617,13 +537,4 @@ fn newcomer(signals: &Signals, moment: &Moment) -> User {
         activity: Activity::default(),
         profile: Profile::default(),
     }
-}
-
-/// Where a challenge's codes go: the address that the site's server put on file, else the one that came with this
-/// evaluation. An address that a browser claimed once is never remembered for this: whoever claims it could plant it.
-fn destinations(inputs: &Inputs<'_>) -> (Option<Email>, Option<Phone>) {
-    let user = inputs.history.user.as_ref();
-    let email = user.and_then(|user| user.email.clone()).or_else(|| inputs.signals.valid_email().cloned());
-    let phone = user.and_then(|user| user.phone.clone()).or_else(|| inputs.signals.valid_phone().cloned());
-    (email, phone)
 }

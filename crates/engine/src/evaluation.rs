@@ -144,6 +144,9 @@ pub struct Considered {
     /// Whether it only watches.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub shadow: bool,
+    /// Whether it only watched this time, because it had given its verdict too often.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub over_budget: bool,
 }
 
 /// One evaluation.

@@ -218,7 +218,7 @@ fn parse_distinct_count(parts: &[&str]) -> Option<DistinctCount> {
 }
 
 /// Seconds of `10m`, `6h`, `7d`: from a minute to a week.
-fn parse_window(window: &str) -> Option<u32> {
+pub(crate) fn parse_window(window: &str) -> Option<u32> {
     let unit = match window.chars().last()? {
         'm' => 60,
         'h' => 3_600,
@@ -233,7 +233,7 @@ fn parse_window(window: &str) -> Option<u32> {
     (60..=604_800).contains(&seconds).then_some(seconds)
 }
 
-fn window_name(seconds: u32) -> String {
+pub(crate) fn window_name(seconds: u32) -> String {
     match seconds {
         s if s % 86_400 == 0 => format!("{}d", s / 86_400),
         s if s % 3_600 == 0 => format!("{}h", s / 3_600),

@@ -153,6 +153,9 @@ pub struct History {
     /// For each list operand of the policies, in their order: whether the value is on the list; `None` when the value
     /// is unknown.
     pub memberships: Vec<Option<bool>>,
+    /// For each policy with a budget that the action asks ([`crate::policy::PolicySet::budgets`]), in their order, what it
+    /// did lately, as budgets count it.
+    pub spendings: Vec<Activity>,
 }
 
 impl History {

@@ -18,6 +18,7 @@ use crate::{
     evaluation::{Evaluation, RiskReading, Verdict},
     fact::{Fact, Severity},
     field::Field,
+    id::PolicyId,
     policy::{Flip, Operand, PolicySet, PolicyTrace, shown},
     text::Email,
 };
@@ -30,7 +31,7 @@ pub fn trace(set: &PolicySet, evaluation: &Evaluation) -> Vec<PolicyTrace> {
     }
     let seen = seen(set, evaluation);
     let facts: Vec<Fact<'_>> = seen.iter().map(Seen::as_fact).collect();
-    set.trace(evaluation.action.as_str(), &facts)
+    set.trace_within(evaluation.action.as_str(), &facts, &over_budget(evaluation))
 }
 
 /// The smallest change of what the policies saw that would have led to another verdict; nothing for a suspended user.
@@ -40,7 +41,13 @@ pub fn flip(set: &PolicySet, evaluation: &Evaluation) -> Option<Flip> {
     }
     let seen = seen(set, evaluation);
     let facts: Vec<Fact<'_>> = seen.iter().map(Seen::as_fact).collect();
-    set.flip(evaluation.action.as_str(), &facts)
+    set.flip_within(evaluation.action.as_str(), &facts, &over_budget(evaluation))
+}
+
+/// The policies that held and only watched, because they had given their verdicts too often. One that was over its budget
+/// and did not hold is not known any more.
+fn over_budget(evaluation: &Evaluation) -> Vec<PolicyId> {
+    evaluation.considered.iter().filter(|considered| considered.over_budget).map(|seen| seen.policy.id).collect()
 }
 
 fn was_asked(evaluation: &Evaluation) -> bool {

@@ -164,6 +164,7 @@ fn policy_of(when: Condition, actions: Vec<ActionName>) -> Policy {
         when,
         then: Then::Tag { tag: "indicator".to_string() },
         priority: 0,
+        budget: None,
     }
 }
 

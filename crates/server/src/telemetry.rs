@@ -42,6 +42,7 @@ fn describe() {
     metrics::describe_counter!("countersign_requests_total", "Requests, by route, method and status");
     metrics::describe_histogram!("countersign_request_seconds", metrics::Unit::Seconds, "Time to answer, by route");
     metrics::describe_counter!("countersign_evaluations_total", "Evaluations, by action kind and verdict");
+    metrics::describe_counter!("countersign_policies_over_budget_total", "Times that a policy went over its budget");
     metrics::describe_counter!("countersign_consumes_total", "Consumes, by outcome");
     metrics::describe_counter!("countersign_challenge_codes_total", "Codes sent, by channel");
     metrics::describe_counter!("countersign_challenge_attempts_total", "Codes tried, by outcome");

@@ -127,6 +127,8 @@ export interface PolicyTrace {
   name: string;
   /** Whether it only watches. */
   shadow: boolean;
+  /** Whether it only watched this time, because it had given its verdict as often as its budget allows. */
+  over_budget?: boolean;
   when: ConditionTrace;
 }
 

@@ -148,8 +148,9 @@ fn reached_behind(
             actions.is_empty() || (!source.actions.is_empty() && source.actions.iter().all(|a| actions.contains(a)))
         })
     };
-    let before: Vec<&Compiled> =
-        set.policies().iter().take(place).filter(|other| other.ends() && covers(other.id)).collect();
+    // One with a budget may be over it: then those after it are asked.
+    let hides_for_good = |other: &&Compiled| other.ends() && other.budget.is_none() && covers(other.id);
+    let before: Vec<&Compiled> = set.policies().iter().take(place).filter(hides_for_good).collect();
     let hides = |others: &[&Compiled]| {
         let all: Vec<&Compiled> = others.iter().copied().chain([policy]).collect();
         World::of(set, &all).is_some_and(|world| world.implies(policy, others))

@@ -16,6 +16,7 @@ use alloc::{
 };
 
 use super::{
+    budget::Budget,
     code::Codes,
     document::{Mode, Policy, Then},
     program::{Layout, Program},
@@ -66,6 +67,8 @@ pub(super) struct Compiled {
     /// Where its condition begins in the program.
     pub(super) start: usize,
     then: Then,
+    /// How often it may give its verdict.
+    pub(super) budget: Option<Budget>,
 }
 
 impl Compiled {
@@ -107,6 +110,8 @@ pub struct Matched<'a> {
     pub name: &'a str,
     /// Whether it only watches.
     pub shadow: bool,
+    /// Whether it only watches now, because it gave its verdict too often.
+    pub over_budget: bool,
     /// What it does.
     pub then: &'a Then,
     place: usize,
@@ -123,7 +128,7 @@ pub struct Outcome<'a> {
 impl<'a> Outcome<'a> {
     /// The policy that gives the verdict; `None` means `allow`.
     pub fn winner(&self) -> Option<Matched<'a>> {
-        self.matched.iter().copied().find(|matched| !matched.shadow && is_verdict(matched.then))
+        self.matched.iter().copied().find(|matched| !matched.shadow && !matched.over_budget && is_verdict(matched.then))
     }
 }
 
@@ -144,6 +149,7 @@ impl PolicySet {
             start: layout.add(&policy.when),
             source: policy.when.clone(),
             then: policy.then.clone(),
+            budget: policy.budget.clone(),
         };
         let compiled: Vec<_> = wanted.iter().map(compile).collect();
         let starts: Vec<_> = wanted.iter().zip(&compiled).map(|((_, policy), c)| (policy, c.start)).collect();
@@ -188,8 +194,20 @@ impl PolicySet {
         self.policies.get(matched.place)
     }
 
+    /// The policies that an action asks and that may give their verdict only so often, with their budgets.
+    pub fn budgets(&self, action: &str) -> impl Iterator<Item = (PolicyId, &Budget)> {
+        self.asked(action)
+            .filter(|policy| policy.ends())
+            .filter_map(|policy| Some((policy.id, policy.budget.as_ref()?)))
+    }
+
     /// Runs the policies of `action` over the values of the operands.
     pub fn run(&self, action: &str, facts: &[Fact<'_>]) -> Outcome<'_> {
+        self.run_within(action, facts, &[])
+    }
+
+    /// The same, where those `over_budget` only watch.
+    pub fn run_within(&self, action: &str, facts: &[Fact<'_>], over_budget: &[PolicyId]) -> Outcome<'_> {
         let mut outcome = Outcome::default();
         let Asked { places, codes } = self.asked_by(action);
         for held in codes.holding(&self.program, facts) {
@@ -198,8 +216,9 @@ impl PolicySet {
                 continue;
             };
             let Compiled { id, name, shadow, then, .. } = policy;
-            outcome.matched.push(Matched { id: *id, name, shadow: *shadow, then, place });
-            if policy.ends() {
+            let over_budget = over_budget.contains(id);
+            outcome.matched.push(Matched { id: *id, name, shadow: *shadow, over_budget, then, place });
+            if policy.ends() && !over_budget {
                 break;
             }
         }

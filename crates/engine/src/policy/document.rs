@@ -8,7 +8,7 @@ use alloc::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::tree::Condition;
+use super::{budget::Budget, tree::Condition};
 use crate::{environment::Environment, evaluation::Verdict, text::ActionName};
 
 /// Whether a policy acts or only watches.
@@ -81,6 +81,9 @@ pub struct Policy {
     /// The highest is asked first; ties by creation.
     #[serde(default)]
     pub priority: i64,
+    /// How often it may give its verdict; any number of times when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 const fn yes() -> bool {

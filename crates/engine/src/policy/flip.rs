@@ -28,6 +28,7 @@ use crate::{
     evaluation::Verdict,
     fact::{Fact, Kind, Severity},
     field::Field,
+    id::PolicyId,
 };
 
 /// Values changed at once at most.
@@ -59,15 +60,21 @@ pub struct Change {
 impl PolicySet {
     /// The smallest change of what was seen that leads to another verdict; `None` when none was found.
     pub fn flip(&self, action: &str, facts: &[Fact<'_>]) -> Option<Flip> {
-        let before = self.verdict(action, facts);
+        self.flip_within(action, facts, &[])
+    }
+
+    /// The same where policies `over_budget` only watched.
+    pub fn flip_within(&self, action: &str, facts: &[Fact<'_>], over_budget: &[PolicyId]) -> Option<Flip> {
+        let before = self.verdict(action, facts, over_budget);
         let candidates: Vec<Vec<Candidate>> =
             (0..self.operands().len()).map(|slot| self.candidates(slot, facts)).collect();
-        let mut search = Search { set: self, action, facts, before, candidates: &candidates, left: BUDGET };
+        let mut search =
+            Search { set: self, action, facts, over_budget, before, candidates: &candidates, left: BUDGET };
         (1..=MOST).find_map(|size| search.among(0, size, &mut Vec::new()))
     }
 
-    fn verdict(&self, action: &str, facts: &[Fact<'_>]) -> Verdict {
-        match self.run(action, facts).winner().map(|winner| winner.then) {
+    fn verdict(&self, action: &str, facts: &[Fact<'_>], over_budget: &[PolicyId]) -> Verdict {
+        match self.run_within(action, facts, over_budget).winner().map(|winner| winner.then) {
             Some(Then::Verdict(verdict) | Then::Challenge { verdict, .. }) => *verdict,
             _ => Verdict::Allow,
         }
@@ -153,6 +160,7 @@ struct Search<'a> {
     set: &'a PolicySet,
     action: &'a str,
     facts: &'a [Fact<'a>],
+    over_budget: &'a [PolicyId],
     before: Verdict,
     candidates: &'a [Vec<Candidate>],
     left: usize,
@@ -189,7 +197,7 @@ impl Search<'_> {
             let candidate = candidates.get(*slot)?.get(*place)?;
             *facts.get_mut(*slot)? = candidate.as_fact();
         }
-        let verdict = self.set.verdict(self.action, &facts);
+        let verdict = self.set.verdict(self.action, &facts, self.over_budget);
         if verdict == self.before {
             return None;
         }

@@ -16,6 +16,7 @@
 //! Nothing here knows where values come from: whoever runs a [`PolicySet`] fills its operands.
 
 pub mod analyse;
+mod budget;
 mod code;
 mod compile;
 mod document;
@@ -27,6 +28,7 @@ mod trace;
 mod tree;
 mod type_check;
 
+pub use budget::{Budget, LEAST_ASKED, Spent, Window};
 pub use compile::{DistinctPairs, Matched, Operand, Outcome, PolicySet};
 pub use document::{Mode, Policy, Then};
 pub use flip::{Change, Flip};

@@ -52,6 +52,9 @@ pub struct PolicyTrace {
     pub name: String,
     /// Whether it only watches.
     pub shadow: bool,
+    /// Whether it only watched then, because it had given its verdict too often.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub over_budget: bool,
     /// Its condition, part by part.
     pub when: ConditionTrace,
 }
@@ -101,11 +104,18 @@ impl Serialize for ConditionTrace {
 impl PolicySet {
     /// What each policy that [`PolicySet::run`] asks saw, in the same order, every part of every condition included.
     pub fn trace(&self, action: &str, facts: &[Fact<'_>]) -> Vec<PolicyTrace> {
+        self.trace_within(action, facts, &[])
+    }
+
+    /// The same for [`PolicySet::run_within`].
+    pub fn trace_within(&self, action: &str, facts: &[Fact<'_>], over_budget: &[PolicyId]) -> Vec<PolicyTrace> {
         let mut traces = Vec::new();
         for policy in self.asked(action) {
             let when = trace(&policy.source, &self.program, policy.start, facts);
-            let ends = when.truth == Truth::Holds && policy.ends();
-            traces.push(PolicyTrace { id: policy.id, name: policy.name.clone(), shadow: policy.shadow, when });
+            let over_budget = over_budget.contains(&policy.id);
+            let ends = when.truth == Truth::Holds && policy.ends() && !over_budget;
+            let name = policy.name.clone();
+            traces.push(PolicyTrace { id: policy.id, name, shadow: policy.shadow, over_budget, when });
             if ends {
                 break;
             }

@@ -16,6 +16,7 @@ use super::{
     tree::{Comparison, Condition, Literal, Op},
 };
 use crate::{
+    evaluation::Verdict,
     fact::{Kind, Severity},
     field::{Field, distance},
     list::ListKind,
@@ -60,6 +61,7 @@ pub fn check(policy: &Policy, names: &Names) -> Vec<Problem> {
     }
     checker.condition(&policy.when, &mut String::from("/when"));
     checker.then();
+    checker.budget();
     checker.problems
 }
 
@@ -211,6 +213,19 @@ impl Checker<'_> {
                 self.say("/then/tag", "the tag is empty or too long", "write 1 to 100 bytes");
             }
             _ => {}
+        }
+    }
+
+    fn budget(&mut self) {
+        let Some(budget) = &self.policy.budget else { return };
+        if let Some((key, what, help)) = budget.problem() {
+            self.say(&format!("/budget{key}"), what, help);
+        }
+        let bounds = matches!(&self.policy.then, Then::Verdict(verdict) if *verdict != Verdict::Allow)
+            || matches!(&self.policy.then, Then::Challenge { .. });
+        if !bounds {
+            let help = "only verdicts other than `allow` have one: leave `budget` out";
+            self.say("/budget", "a budget for what needs none", help);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod arbitrary;
 mod analyse;
+mod budget;
 mod corpus;
 mod document;
 mod flip;
@@ -31,6 +32,7 @@ pub fn policy(when: Condition, then: Then) -> Policy {
         when,
         then,
         priority: 0,
+        budget: None,
     }
 }
 

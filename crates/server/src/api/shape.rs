@@ -170,6 +170,8 @@ pub struct ConsideredShape {
     name: String,
     matched: bool,
     shadow: bool,
+    /// It only watched this time, because it had given its verdict as often as its budget allows.
+    over_budget: bool,
 }
 
 /// What an evaluation turned out to be.
@@ -255,6 +257,7 @@ fn considered(evaluation: &Evaluation) -> Vec<ConsideredShape> {
         name: seen.policy.name.clone(),
         matched: seen.matched,
         shadow: seen.shadow,
+        over_budget: seen.over_budget,
     };
     evaluation.considered.iter().map(shape).collect()
 }

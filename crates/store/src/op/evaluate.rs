@@ -11,9 +11,9 @@ use countersign_engine::{
     conversion::{SIGN_UP, Shown, converts},
     decide::{self, Decision, Lookup, Subjects},
     environment::Environment,
-    evaluation::{Effect, Evaluation},
+    evaluation::{Effect, Evaluation, PolicyRef},
     history::{Fingerprint, History, Link, PRESENT, SeenWith},
-    id::BrowserId,
+    id::{BrowserId, PolicyId},
     seen::Seen,
     signal::{Place, Signals},
     time::{DAY, Timestamp},
@@ -34,6 +34,9 @@ const COUNTED: [&str; 5] = ["ip", "fingerprint", "email_domain", "mailbox", "pho
 
 /// The kind of row that an origin is remembered in: written once a day, since every evaluation of a site has the same.
 const ORIGIN: &str = "origin";
+
+/// The kind of row that what a policy with a budget did lately is kept in, under the policy's id.
+const BUDGET: &str = "budget";
 
 /// Evaluates one action.
 #[derive(Clone, Debug)]
@@ -64,6 +67,8 @@ pub struct Evaluated {
     pub evaluation: Evaluation,
     /// What the next device token stands for.
     pub browser: Option<BrowserId>,
+    /// The policies of which it is to be told now that they are over their budgets.
+    pub alerts: Vec<PolicyRef>,
 }
 
 impl Operation for Evaluate {
@@ -87,6 +92,9 @@ impl Operation for Evaluate {
                 keys.share(&StateKey { project: &project, kind, key });
             }
         }
+        for policy in self.budgeted() {
+            keys.share(&StateKey { project: &project, kind: BUDGET, key: &policy.to_string() });
+        }
     }
 
     async fn run<T: Tx>(&self, tx: &T) -> Result<Self::Out, StoreError> {
@@ -104,11 +112,18 @@ impl Operation for Evaluate {
             let (project, id) = (self.project.id.to_bytes(), decision.evaluation.id);
             row::conversion::convert(tx, &project, user.id, shown, (id, self.moment.now));
         }
-        Ok(Ok(Evaluated { evaluation: decision.evaluation, browser: decision.browser }))
+        let Decision { evaluation, browser, alerts, .. } = decision;
+        Ok(Ok(Evaluated { evaluation, browser, alerts }))
     }
 }
 
 impl Evaluate {
+    /// The policies with budgets that the action asks.
+    fn budgeted(&self) -> impl Iterator<Item = PolicyId> {
+        let set = self.project.policy_set(self.environment);
+        set.budgets(self.signals.action.as_str()).map(|(policy, _)| policy)
+    }
+
     /// For a sign-up: whether its browser was shown the page of a shared account.
     async fn shown<T: Tx>(&self, tx: &T) -> Result<Option<Shown>, StoreError> {
         match self.signals.browser.filter(|_| self.signals.action.as_str() == SIGN_UP) {
@@ -141,6 +156,7 @@ impl Evaluate {
             phone,
             origin,
             answers,
+            spendings,
         ) = try_join!(
             // Before the user: whoever takes a step of a challenge holds the two in this order.
             async {
@@ -183,6 +199,7 @@ impl Evaluate {
                 }
             },
             try_join_all(early.iter().map(|lookup| self.is_member(tx, &project, lookup))),
+            try_join_all(self.budgeted().map(|policy| lately(tx, &project, policy))),
         )?;
         let seen = |subject: &Option<Subject>| subject.as_ref().map(|subject| subject.seen.clone()).unwrap_or_default();
         let mut history = History {
@@ -205,6 +222,7 @@ impl Evaluate {
             ip: ip.map(|s| s.activity).unwrap_or_default(),
             email_domain: domain.map(|s| s.activity).unwrap_or_default(),
             memberships: Vec::new(),
+            spendings,
         };
         // What history changes about the questions is few: a list of devices, or of addresses that the site told us.
         for (place, lookup) in self.lookups(&history).iter().enumerate() {
@@ -318,6 +336,11 @@ impl Evaluate {
                 row::subject::save(tx, &StateKey { project: &project, kind, key }, subject, now);
             }
         }
+        for (policy, activity) in &decision.spendings {
+            let key = policy.to_string();
+            let spent = subject(0, activity, &Seen::default());
+            row::subject::save(tx, &StateKey { project: &project, kind: BUDGET, key: &key }, &spent, now);
+        }
         let is_stale = |at: Timestamp| now.since(at) > DAY;
         if let (Some(key), true) = (&origin, after.origin_seen_at.is_none_or(is_stale)) {
             row::subject::touch(tx, &StateKey { project: &project, kind: ORIGIN, key }, now);
@@ -356,6 +379,13 @@ async fn link<T: Tx>(
         (Some(by), Some(key)) => row::subject::link(tx, project, by, (kind, key)).await,
         _ => Ok(None),
     }
+}
+
+/// What a policy with a budget did lately.
+async fn lately<T: Tx>(tx: &T, project: &[u8; 16], policy: PolicyId) -> Result<Activity, StoreError> {
+    let key = policy.to_string();
+    let row = row::subject::read(tx, &StateKey { project, kind: BUDGET, key: &key }).await?;
+    Ok(row.map(|row| row.activity).unwrap_or_default())
 }
 
 async fn subject<T: Tx>(

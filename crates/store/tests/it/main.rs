@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test that calls it")]
 
+mod budget;
 mod contract;
 mod crash;
 mod devices;

@@ -208,6 +208,8 @@ fn policies_and_the_words_of_their_conditions() {
             policy("    then: { verdict: challenge, challenge_config: §fax }", &["there is no challenge config `fax`"]),
             policy("    then: { effect: add_to_list, list: §vap }", &["`vip`"]),
             policy("    then: deny\n    priority: §high\n    enabled: §yes", &["whole number", "`true`"]),
+            policy("    then: deny\n    budget: {at_most: §0, window: 1h}", &["mode: shadow"]),
+            policy("    then: deny\n    budget: {at_most: 5, window: §1y}", &["`7d`"]),
             policy("    actions: [login, §Log In]\n    then: deny", &["lower-case"]),
             policy("    then: deny\n  - { name: §p, environment: production, then: deny }", &["already"]),
         ],

@@ -30,6 +30,7 @@ fn what_is_left_out_has_its_usual_value() {
         when: Condition::always(),
         then: Then::Verdict(Verdict::Deny),
         priority: 0,
+        budget: None,
     };
     assert_eq!(policy, usual);
 }
@@ -40,6 +41,7 @@ fn a_whole_policy_reads_back_as_it_was_written() {
         "name": "Unfamiliar log-in", "description": "Ask who it is.", "environment": "production", "enabled": false,
         "mode": "shadow", "actions": ["login", "check_out"], "when": "is_new_ip and not is_new_user",
         "then": {"verdict": "challenge_and_restrict", "challenge_config": "login", "type": "our_own"}, "priority": -5,
+        "budget": {"at_most": 200, "percent": 2.5, "window": "6h"},
     });
     let policy = read(written.clone()).unwrap();
     assert_eq!(policy.when, condition("is_new_ip and not is_new_user"));

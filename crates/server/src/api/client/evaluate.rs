@@ -158,6 +158,11 @@ async fn evaluate(ctx: &Ctx, peer: IpAddr, headers: &HeaderMap, bytes: &Bytes) -
         _ => "custom".to_owned(),
     };
     metrics::counter!("countersign_evaluations_total", "action" => action, "verdict" => verdict).increment(1);
+    for policy in &done.alerts {
+        let (project, policy) = (key.project.slug.as_str(), policy.name.as_str());
+        tracing::warn!(project, policy, "a policy is over its budget: until its window has room again it only watches");
+        metrics::counter!("countersign_policies_over_budget_total").increment(1);
+    }
     Ok(Evaluated {
         evaluation_id: done.evaluation.id.to_string(),
         redirect: done.evaluation.challenge_id.map(|id| ctx.config.public(&format!("/challenge/{id}"))),
