@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+use countersign_engine::id::EventId;
 use countersign_server::{StartError, config::Config, secret::KeyError};
 
 /// Self-hosted account protection: challenges the log-ins, sign-ups and other actions that your policies doubt.
@@ -92,6 +93,9 @@ pub enum Command {
     /// Make, list and delete keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// List endpoints that hear of events, show their secrets and what they were told, and tell it again.
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Move everything into another database: from SQLite to PostgreSQL, or back. Stop every server first.
     MigrateStore(MigrateStoreOptions),
     /// Start everything to try it out: server, a demo shop, and an inbox that shows the mail and SMS sent.
@@ -167,6 +171,44 @@ pub enum KeysCommand {
     },
     /// Print a new server key, for the setting `server_key`.
     ServerKey,
+}
+
+/// What to do with webhooks.
+#[derive(Debug, Subcommand)]
+pub enum WebhooksCommand {
+    /// List endpoints: name, address, how many deliveries wait, how many are parked.
+    List {
+        /// The project's name; may be left out where there is one project.
+        #[arg(long)]
+        project: Option<String>,
+    },
+    /// Print the secret that an endpoint's events are signed with, for `verifyWebhook`.
+    Secret {
+        /// The endpoint's name.
+        name: String,
+        /// The project's name; may be left out where there is one project.
+        #[arg(long)]
+        project: Option<String>,
+    },
+    /// List the newest deliveries: event, endpoint, where each stands, and the last answer.
+    Deliveries {
+        /// The project's name; may be left out where there is one project.
+        #[arg(long)]
+        project: Option<String>,
+        /// How many at most.
+        #[arg(long, default_value_t = 50)]
+        most: u32,
+    },
+    /// Send an event to an endpoint again; without an event, everything that is parked there.
+    Replay {
+        /// The endpoint's name.
+        name: String,
+        /// The event's id: `evt_…`.
+        event: Option<EventId>,
+        /// The project's name; may be left out where there is one project.
+        #[arg(long)]
+        project: Option<String>,
+    },
 }
 
 /// Which traffic something is for.

@@ -12,8 +12,10 @@ use countersign_server::{
 
 use crate::{
     apply::{self, Format, KeySpec, Options, Refused, Report, Source, printable},
-    cli::{ApplyOptions, ConfigSource, EnvironmentArg, Failure, KeysCommand},
+    cli::{ApplyOptions, ConfigSource, EnvironmentArg, Failure, KeysCommand, WebhooksCommand},
     keys,
+    table::table,
+    webhooks,
 };
 
 impl From<Refused> for Failure {
@@ -84,7 +86,7 @@ pub async fn keys(config: &ConfigSource, command: KeysCommand) -> Result<(), Fai
             Err(failure) => Err(failure),
         }
         .map(|made| format!("{made}\n")),
-        KeysCommand::List { project } => keys::list(&store, project.as_deref()).await.map(|keys| table(&keys)),
+        KeysCommand::List { project } => keys::list(&store, project.as_deref()).await.map(|keys| listed(&keys)),
         KeysCommand::Delete { key, project } => {
             let gone = keys::delete(&store, project.as_deref(), &key, now).await;
             gone.map(|key| format!("key \"{}\" ({}) is deleted\n", printable(&key.name), key.client_id))
@@ -105,21 +107,22 @@ fn spec(name: String, environment: EnvironmentArg, origins: &[String]) -> Result
 }
 
 /// Keys under each other, with a headline.
-fn table(keys: &[(String, Key)]) -> String {
-    let head = ["PROJECT", "NAME", "ENVIRONMENT", "CLIENT ID", "ORIGINS"].map(str::to_owned);
+fn listed(keys: &[(String, Key)]) -> String {
     let row = |(project, key): &(String, Key)| {
         let origins: Vec<&str> = key.origins.iter().map(Origin::as_str).collect();
         let environment = key.environment.as_str().to_owned();
         [project.clone(), printable(&key.name), environment, key.client_id.clone(), origins.join(" ")]
     };
-    let rows: Vec<[String; 5]> = std::iter::once(head).chain(keys.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..5).map(|column| width(column).unwrap_or_default()).collect();
-    let line = |row: &[String; 5]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
+    table(["PROJECT", "NAME", "ENVIRONMENT", "CLIENT ID", "ORIGINS"], keys.iter().map(row))
+}
+
+/// Shows endpoints, their secrets and what they were told, and tells it again.
+pub async fn webhooks(config: &ConfigSource, command: WebhooksCommand) -> Result<(), Failure> {
+    let config = config.load()?;
+    let store = open_store(&config).await?;
+    let said = webhooks::run(&store, &config, command, Clock::System.now()).await;
+    store.close().await;
+    print(&said?)
 }
 
 /// Prints to standard output. A secret that nobody could read is lost: then it is said that the key must be made anew.

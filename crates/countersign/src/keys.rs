@@ -11,6 +11,7 @@ use countersign_store::{
 use crate::{
     apply::{CreatedKey, KeySpec, draw_key},
     cli::Failure,
+    project,
 };
 
 /// Somebody else may change the project between our reading and our writing; then we read again, so often at most.
@@ -90,24 +91,9 @@ pub fn server_key(rng: &Rng) -> String {
     STANDARD.encode(rng.bytes::<32>())
 }
 
-/// The project of that name; without one, the only project there is.
+/// The keys of the project of that name; without one, of the only project there is.
 async fn only(store: &Store, slug: Option<&str>) -> Result<Keys, Failure> {
-    let mut rows = store.read(ReadProjects).await?;
-    let slugs: Vec<String> = rows.iter().map(|row| row.slug.clone()).collect();
-    if let Some(slug) = slug {
-        rows.retain(|row| row.slug == slug);
-    }
-    let there = if slugs.is_empty() {
-        "make one with `countersign apply`".to_owned()
-    } else {
-        format!("there are: {}", slugs.join(", "))
-    };
-    match (rows.pop(), rows.is_empty(), slug) {
-        (Some(row), true, _) => read(store, row).await,
-        (Some(_), ..) => Err(Failure::Wrong(format!("say which project with --project; {there}"))),
-        (None, _, Some(slug)) => Err(Failure::Wrong(format!("there is no project `{slug}`; {there}"))),
-        (None, _, None) => Err(Failure::Wrong(format!("there is no project yet; {there}"))),
-    }
+    read(store, project::named(store, slug).await?).await
 }
 
 async fn read(store: &Store, row: ProjectRow) -> Result<Keys, Failure> {

@@ -8,7 +8,10 @@ mod demo;
 mod doctor;
 mod keys;
 mod migrate_store;
+mod project;
 mod serve;
+mod table;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -37,6 +40,7 @@ async fn run(cli: cli::Cli) -> Result<(), Failure> {
         cli::Command::Doctor => doctor::run(&cli.config),
         cli::Command::Apply(options) => configure::apply(&cli.config, &options).await,
         cli::Command::Keys(command) => configure::keys(&cli.config, command).await,
+        cli::Command::Webhooks(command) => configure::webhooks(&cli.config, command).await,
         cli::Command::MigrateStore(options) => Ok(migrate_store::run(&options).await?),
         cli::Command::Demo(options) => Ok(demo::run(options).await?),
     }

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     challenge::ChallengeConfig,
     environment::Environment,
-    id::{KeyId, ListId, PolicyId, ProjectId},
+    evaluation::Verdict,
+    event::{EventKind, Webhook},
+    id::{KeyId, ListId, PolicyId, ProjectId, WebhookId},
     list::ListKind,
     policy::{Policy, PolicySet},
     risk::RiskSet,
@@ -120,6 +122,8 @@ pub struct Project {
     pub challenge_configs: BTreeMap<String, ChallengeConfig>,
     /// Lists, by name.
     pub lists: BTreeMap<String, (ListId, ListKind)>,
+    /// Who hears of events.
+    pub webhooks: Vec<(WebhookId, Webhook)>,
     /// Risks, compiled.
     pub risks: RiskSet,
     /// Policy names, by id.
@@ -131,6 +135,11 @@ pub struct Project {
 }
 
 impl Project {
+    /// Whether anybody hears of evaluations with that verdict.
+    pub fn tells_of(&self, verdict: Verdict) -> bool {
+        self.webhooks.iter().any(|(_, webhook)| webhook.hears(EventKind::EvaluationCreated, Some(verdict)))
+    }
+
     /// The policies of an environment.
     pub const fn policy_set(&self, environment: Environment) -> &PolicySet {
         match environment {

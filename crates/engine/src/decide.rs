@@ -4,6 +4,7 @@
 //! the live path, and by whatever replays recorded evaluations.
 
 mod ruling;
+mod telling;
 
 use alloc::{
     borrow::ToOwned,
@@ -13,6 +14,7 @@ use alloc::{
 
 use ruling::Ruling;
 use serde_json::{Map, Value};
+use telling::Changes;
 
 use crate::{
     challenge::Challenge,
@@ -20,6 +22,7 @@ use crate::{
     config::Project,
     environment::Environment,
     evaluation::{EvaluatedUser, Evaluation, PolicyRef, Verdict},
+    event::Event,
     fact::{Fact, OwnedFact},
     field::{Field, Subject},
     history::{Device, Fingerprint, History, User},
@@ -125,6 +128,8 @@ pub struct Decision {
     pub spendings: Vec<(PolicyId, Activity)>,
     /// The policies of which it is to be told now that they are over their budgets.
     pub alerts: Vec<PolicyRef>,
+    /// What others are to be told of.
+    pub events: Vec<Event>,
 }
 
 /// The questions to lists that the policies of an environment ask, in the order in which
@@ -210,7 +215,8 @@ pub fn decide(
     evaluation.risks = project.risks.readings(&scores);
     evaluation.facts = retrace::beyond(set, facts.iter().copied(), &evaluation);
     let how = Remembering { suspend: user_changed, trusted, browser, wanted };
-    let after = remember(history, signals, &how, moment);
+    let was_attached = device.as_ref().is_some_and(|device| is_attached(&history, device.id));
+    let mut after = remember(history, signals, &how, moment);
     let subject = (after.user.as_ref().map(|user| user.id), browser);
     let challenge = ruling.challenge.map(|new| {
         Challenge::create(new, moment.challenge_id, moment.evaluation_id, subject, signals.page_url.clone(), moment.now)
@@ -223,7 +229,26 @@ pub fn decide(
     evaluation.challenge_id = challenge.as_ref().map(|challenge| challenge.id);
     let device = device.filter(|_| after.user.is_some());
     let Ruling { spendings, alerts, .. } = ruling;
-    Decision { evaluation, challenge, after, user_is_new, user_changed, device, browser, trusted, spendings, alerts }
+    let attached = device.as_ref().filter(|device| device.attached && !was_attached);
+    let changes = Changes { suspended: user_changed, attached };
+    let events = telling::events(project, &evaluation, &alerts, &changes, after.user.as_mut());
+    Decision {
+        evaluation,
+        challenge,
+        after,
+        user_is_new,
+        user_changed,
+        device,
+        browser,
+        trusted,
+        spendings,
+        alerts,
+        events,
+    }
+}
+
+fn is_attached(history: &History, device: DeviceId) -> bool {
+    history.devices.iter().any(|known| known.id == device && known.attached)
 }
 
 /// The device that a request comes from, and how sure that is: by its token (1), else by its fingerprint among the

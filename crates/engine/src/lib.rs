@@ -12,6 +12,7 @@ pub mod retrace;
 pub mod config;
 pub mod risk;
 pub mod policy;
+pub mod event;
 pub mod evaluation;
 pub mod consume;
 pub mod conversion;

@@ -127,6 +127,8 @@ pub struct Profile {
     pub seen: Seen,
     /// Which devices were in use when and where.
     pub usage: Usage,
+    /// When it was last told that the account looks shared.
+    pub sharing_told_at: Option<Timestamp>,
     /// Parts that a newer version wrote.
     unknown: Vec<(u64, Vec<u8>)>,
 }
@@ -245,10 +247,11 @@ impl Profile {
         };
         part(1, &places_to_bytes(&self.places));
         part(2, &self.habit.to_bytes());
-        part(3, &self.passed_at.map(|at| at.millis().to_be_bytes().to_vec()).unwrap_or_default());
+        part(3, &moment_to_bytes(self.passed_at));
         part(4, &if self.failed == Activity::default() { Vec::new() } else { self.failed.to_bytes() });
         part(5, &self.seen.to_bytes());
         part(6, &self.usage.to_bytes());
+        part(7, &moment_to_bytes(self.sharing_told_at));
         for (number, bytes) in &self.unknown {
             part(*number, bytes);
         }
@@ -265,15 +268,24 @@ impl Profile {
             match number {
                 1 => read.places = places_from_bytes(part)?,
                 2 => read.habit = Habit::from_bytes(part)?,
-                3 => read.passed_at = Some(Timestamp::from_millis(i64::from_be_bytes(part.try_into().ok()?))),
+                3 => read.passed_at = Some(moment_from_bytes(part)?),
                 4 => read.failed = Activity::from_bytes(part)?,
                 5 => read.seen = Seen::from_bytes(part)?,
                 6 => read.usage = Usage::from_bytes(part)?,
+                7 => read.sharing_told_at = Some(moment_from_bytes(part)?),
                 _ => read.unknown.push((number, part.to_owned())),
             }
         }
         Some(read)
     }
+}
+
+fn moment_to_bytes(at: Option<Timestamp>) -> Vec<u8> {
+    at.map(|at| at.millis().to_be_bytes().to_vec()).unwrap_or_default()
+}
+
+fn moment_from_bytes(bytes: &[u8]) -> Option<Timestamp> {
+    Some(Timestamp::from_millis(i64::from_be_bytes(bytes.try_into().ok()?)))
 }
 
 impl Habit {

@@ -52,6 +52,8 @@ pub struct Config {
     pub data: DataConfig,
     /// Whether and how the domains of e-mail addresses are looked up.
     pub mail_domains: MailDomainsConfig,
+    /// How endpoints are told of events.
+    pub webhooks: WebhooksConfig,
     /// How mail leaves.
     #[serde(default)]
     pub mail: Option<MailConfig>,
@@ -77,6 +79,16 @@ pub struct EventsConfig {
     pub streams: u32,
     /// From one network address.
     pub streams_per_address: u32,
+}
+
+/// How endpoints are told of events.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// Whether an endpoint may be on a private or loopback address.
+    pub allow_private_addresses: bool,
+    /// Seconds that an endpoint has to answer.
+    pub timeout_seconds: u64,
 }
 
 /// What is logged, and how.
@@ -161,6 +173,9 @@ impl Config {
         }
         if let Some((place, what)) = self.data.problem().or_else(|| self.mail_domains.problem()) {
             return Err(ConfigError::new(place, what));
+        }
+        if !(1..=60).contains(&self.webhooks.timeout_seconds) {
+            return Err(ConfigError::new("webhooks.timeout_seconds", "must be a number from 1 to 60"));
         }
         self.database()?;
         Ok(())

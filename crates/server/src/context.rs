@@ -130,6 +130,8 @@ pub struct Inner {
     pub streams: Arc<Streams>,
     /// Rung when a message was written, so that it leaves at once.
     pub message_written: tokio::sync::Notify,
+    /// Rung when events may be due.
+    pub events_due: tokio::sync::Notify,
     /// Whether the server is on its way out.
     pub draining: AtomicBool,
 }

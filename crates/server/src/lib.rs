@@ -23,6 +23,8 @@ mod static_files;
 pub mod streams;
 pub mod telemetry;
 pub mod texts;
+pub mod webhook;
+pub mod webhook_job;
 pub mod webhook_signature;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -47,6 +49,7 @@ use enrich::{
     data::{DataError, DataSets},
     mail_domain::MailDomains,
 };
+use outbound::Outbound;
 use projects::Projects;
 use secrecy::ExposeSecret;
 use secret::{KeyError, ServerKey};
@@ -83,6 +86,9 @@ pub enum StartError {
     /// A data set can't be read.
     #[error("{0}")]
     Data(#[from] DataError),
+    /// The client that tells endpoints of events can't be made.
+    #[error("{0}")]
+    Outbound(#[from] outbound::SetUpError),
     /// The texts are broken: a fault of ours.
     #[error("{0}")]
     Texts(#[from] TextsError),
@@ -93,6 +99,7 @@ pub enum StartError {
 pub struct Server {
     ctx: Ctx,
     courier: Arc<Courier>,
+    webhooks: Outbound,
 }
 
 impl Server {
@@ -121,6 +128,7 @@ impl Server {
         if let Err(error) = store.tend(clock.now(), None).await {
             tracing::warn!(%error, "the partitions of the evaluations can't be made; it is tried again in an hour");
         }
+        let webhooks = webhook::outbound(config.webhooks)?;
         let streams = Streams::new(config.events);
         let ctx = Ctx::new(Inner {
             config,
@@ -134,9 +142,10 @@ impl Server {
             texts: Texts::load()?,
             streams,
             message_written: tokio::sync::Notify::new(),
+            events_due: tokio::sync::Notify::new(),
             draining: std::sync::atomic::AtomicBool::new(false),
         });
-        Ok(Self { ctx, courier })
+        Ok(Self { ctx, courier, webhooks })
     }
 
     /// What handlers reach.
@@ -176,6 +185,7 @@ impl Server {
         let (tell, told) = watch::channel(false);
         let mut work = JoinSet::new();
         work.spawn(courier_job::run(self.ctx.clone(), Arc::clone(&self.courier), told.clone()));
+        work.spawn(webhook_job::run(self.ctx.clone(), self.webhooks.clone(), told.clone()));
         work.spawn(presence_job::run(self.ctx.clone(), told.clone()));
         work.spawn(refresh(self.ctx.clone(), told.clone()));
         work.spawn(retention_job::run(self.ctx.clone(), told.clone()));

@@ -11,7 +11,8 @@ use countersign_engine::{
     challenge::ChallengeConfig,
     config::{Key, Project, Settings},
     environment::Environment,
-    id::{KeyId, ListId, PolicyId, ProjectId},
+    event::Webhook,
+    id::{KeyId, ListId, PolicyId, ProjectId, WebhookId},
     list::List,
     policy::{Policy, PolicySet},
     risk::{self, Risk, RiskSet},
@@ -137,6 +138,11 @@ impl Projects {
         Ok(compiled.ok().map(Arc::new))
     }
 
+    /// Every project's endpoints.
+    pub fn webhooks(&self) -> Vec<(ProjectId, Vec<(WebhookId, Webhook)>)> {
+        self.0.load().projects.values().map(|project| (project.id, project.webhooks.clone())).collect()
+    }
+
     /// Every project's id.
     pub fn ids(&self) -> Vec<ProjectId> {
         self.0.load().projects.keys().copied().collect()
@@ -170,6 +176,7 @@ pub fn compile(row: &ProjectRow, documents: &[DocumentRow]) -> Result<Project, C
         .map(|(id, policy)| (PolicyId::from_bytes(id), policy))
         .collect();
     let risks = of_kind::<Risk>(documents, DocumentKind::Risk)?.into_iter().map(|(_, risk)| risk).collect();
+    let webhooks = of_kind::<Webhook>(documents, DocumentKind::Webhook)?;
     let set = |environment| PolicySet::compile(&policies, environment);
     Ok(Project {
         id: row.id,
@@ -181,6 +188,7 @@ pub fn compile(row: &ProjectRow, documents: &[DocumentRow]) -> Result<Project, C
         lists: lists.into_iter().map(|(id, list)| (list.name, (ListId::from_bytes(id), list.kind))).collect(),
         development: set(Environment::Development),
         production: set(Environment::Production),
+        webhooks: webhooks.into_iter().map(|(id, webhook)| (WebhookId::from_bytes(id), webhook)).collect(),
         risks: RiskSet::compile(&risk::merged(risks)),
         policies: policies.into_iter().collect(),
     })

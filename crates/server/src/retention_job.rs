@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign_engine::time::{DAY, HOUR, Timestamp};
 use countersign_store::{
     StoreError,
-    op::{ForgetPresence, Retire},
+    op::{ForgetEvents, ForgetPresence, Retire},
 };
 use tokio::sync::watch;
 
@@ -18,6 +18,9 @@ const EVERY: Duration = Duration::from_hours(1);
 
 /// How long a browser that stays away is still told that it was logged out.
 const LOGOUTS_KEPT: i64 = 30 * DAY;
+
+/// How long events can be looked at and sent again.
+const EVENTS_KEPT: i64 = 30 * DAY;
 
 /// Runs until it is told to stop.
 pub async fn run(ctx: Ctx, mut stop: watch::Receiver<bool>) {
@@ -44,6 +47,8 @@ pub async fn once(ctx: &Ctx) -> Result<u64, StoreError> {
     for project in ctx.projects.ids() {
         let logouts_before = now.plus(-LOGOUTS_KEPT);
         ctx.store.run(ForgetPresence { project, before: now.plus(-HOUR), logouts_before }).await?;
+        let events_before = before.max(Some(now.plus(-EVENTS_KEPT))).unwrap_or(now);
+        while ctx.store.run(ForgetEvents { project, before: events_before }).await? > 0 {}
     }
     let Some(before) = before else { return Ok(0) };
     let mut removed = 0;

@@ -6,13 +6,17 @@
 
 use std::{fmt, path::Path};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use chacha20poly1305::{
     ChaCha20Poly1305, KeyInit,
     aead::{Aead, Payload},
 };
-use countersign_engine::id::{BrowserId, ChallengeId, FingerprintId, MessageId, ProjectId};
+use countersign_engine::id::{BrowserId, ChallengeId, FingerprintId, MessageId, ProjectId, WebhookId};
 use hmac::{Hmac, Mac};
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -86,6 +90,12 @@ impl ServerKey {
     /// What is kept of a code: it opens no other challenge.
     pub fn code_hash(&self, challenge: ChallengeId, code: &str) -> [u8; 32] {
         self.mac("code", &[&challenge.to_bytes(), code.as_bytes()])
+    }
+
+    /// The secret that events for an endpoint are signed with, as Standard Webhooks write it; another one for each version.
+    pub fn webhook_secret(&self, project: ProjectId, webhook: WebhookId, version: u32) -> SecretString {
+        let parts: [&[u8]; 3] = [&project.to_bytes(), &webhook.to_bytes(), &version.to_be_bytes()];
+        format!("whsec_{}", STANDARD.encode(self.mac("webhook", &parts))).into()
     }
 
     /// The token in a message's "this wasn't me" link.

@@ -47,6 +47,7 @@ fn describe() {
     metrics::describe_counter!("countersign_challenge_codes_total", "Codes sent, by channel");
     metrics::describe_counter!("countersign_challenge_attempts_total", "Codes tried, by outcome");
     metrics::describe_counter!("countersign_messages_total", "Messages handed over, by channel and outcome");
+    metrics::describe_counter!("countersign_webhook_deliveries_total", "Tries to tell endpoints of events, by outcome");
     metrics::describe_gauge!("countersign_event_streams", "Event streams that browsers hold open on this node");
     metrics::describe_gauge!("countersign_store_queue", "Operations waiting for the store's writer");
 }

@@ -32,6 +32,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/sqlite/0005_ended_challenges.sql"),
     },
     Migration { number: 6, name: "conversions", sql: include_str!("../migrations/sqlite/0006_conversions.sql") },
+    Migration { number: 7, name: "events", sql: include_str!("../migrations/sqlite/0007_events.sql") },
 ];
 
 /// The same steps on PostgreSQL.
@@ -50,6 +51,7 @@ pub const POSTGRES_MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/postgres/0005_ended_challenges.sql"),
     },
     Migration { number: 6, name: "conversions", sql: include_str!("../migrations/postgres/0006_conversions.sql") },
+    Migration { number: 7, name: "events", sql: include_str!("../migrations/postgres/0007_events.sql") },
 ];
 
 /// The number under which a database that is the target of an unfinished move says so: greater than any step's, so that

@@ -6,6 +6,7 @@ use countersign_engine::{
     challenge::ChallengeConfig,
     config::Settings,
     evaluation::Verdict,
+    event::Webhook,
     list::{List, ListKind, canonical},
     policy::{
         Condition, Policy, Then,
@@ -131,6 +132,8 @@ pub struct Wanted {
     pub risks: Vec<Placed<Risk>>,
     /// Policies.
     pub policies: Vec<Placed<WantedPolicy>>,
+    /// Endpoints that hear of events.
+    pub webhooks: Vec<Placed<Webhook>>,
 }
 
 /// Reads files; what is wrong with them is said to `found`. `project` is that of files that name none.
@@ -147,7 +150,8 @@ pub fn read(sources: &[Source], project: Option<&str>, found: &mut Found<'_>) ->
 }
 
 /// What a file may hold.
-const SECTIONS: &str = "`project`, `settings`, `keys`, `challenge_configs`, `lists`, `risks` and `policies`";
+const SECTIONS: &str =
+    "`project`, `settings`, `keys`, `challenge_configs`, `lists`, `risks`, `policies` and `webhooks`";
 
 /// Reads one file.
 struct Reader<'a, 'f> {
@@ -189,6 +193,7 @@ impl Reader<'_, '_> {
             "lists" => self.each(word, node, |reader, node| reader.list(&node)),
             "risks" => self.each(word, node, Self::risk),
             "policies" => self.each(word, node, Self::policy),
+            "webhooks" => self.each(word, node, Self::webhook),
             other => self.say(word.at, format!("`{other}` is not known here: a file holds {SECTIONS}")),
         }
     }
@@ -302,6 +307,14 @@ impl Reader<'_, '_> {
         Some(Entry { value: value.ok()?, note: spec.note, expires_at })
     }
 
+    fn webhook(&mut self, node: Node) {
+        let Some(document) = self.document::<Webhook>(&node) else { return };
+        for (field, help) in document.problems() {
+            self.say(node.deepest([field]).at, format!("{field}: {help}"));
+        }
+        self.wanted.webhooks.push(Placed { document, file: self.file, node });
+    }
+
     fn risk(&mut self, node: Node) {
         let indicators = match node.get("indicators").map(|node| &node.value) {
             Some(Value::List(indicators)) => indicators.as_slice(),
@@ -381,7 +394,9 @@ fn unique(wanted: &Wanted, found: &mut Found<'_>) {
     let policies = policies.map(|placed| ("policy", placed.document.policy.name.clone(), placed.part(["name"])));
     let mut seen: BTreeMap<(&str, String), Place> = BTreeMap::new();
     let risks = wanted.risks.iter().map(|placed| ("risk", placed.document.id.to_string(), placed.part(["id"])));
-    for (kind, name, place) in keys.chain(configs).chain(lists).chain(risks).chain(policies) {
+    let webhooks = wanted.webhooks.iter();
+    let webhooks = webhooks.map(|placed| ("webhook", placed.document.name.clone(), placed.part(["name"])));
+    for (kind, name, place) in keys.chain(configs).chain(lists).chain(risks).chain(policies).chain(webhooks) {
         let first = seen.entry((kind, name.clone())).or_insert_with(|| place.clone());
         if *first != place {
             let what = format!("{kind} `{name}` stands at {} already: give one another name", found.name(first));

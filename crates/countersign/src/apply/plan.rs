@@ -68,6 +68,11 @@ impl Plan {
             let id = risk.document.id.as_str();
             plan.document(DocumentKind::Risk, id, &risk.document, find(there, DocumentKind::Risk, id), new_id);
         }
+        for webhook in &wanted.webhooks {
+            let name = &webhook.document.name;
+            let known = find(there, DocumentKind::Webhook, name);
+            plan.document(DocumentKind::Webhook, name, &webhook.document, known, new_id);
+        }
         // Ties of priority go by creation, and ids sort by it: the first in the file is made first.
         for (place, policy) in wanted.policies.iter().enumerate() {
             let policy = &policy.document.policy;
@@ -191,7 +196,16 @@ impl<'a> Named<'a> {
         let lists = wanted.lists.iter().map(|p| (DocumentKind::List, &p.document.list.name));
         let policies = wanted.policies.iter().map(|p| (DocumentKind::Policy, &p.document.policy.name));
         let risks = wanted.risks.iter().map(|p| (DocumentKind::Risk, p.document.id.as_str()));
-        Self(configs.chain(lists).chain(policies).map(|(kind, name)| (kind, name.as_str())).chain(risks).collect())
+        let webhooks = wanted.webhooks.iter().map(|p| (DocumentKind::Webhook, p.document.name.as_str()));
+        Self(
+            configs
+                .chain(lists)
+                .chain(policies)
+                .map(|(kind, name)| (kind, name.as_str()))
+                .chain(risks)
+                .chain(webhooks)
+                .collect(),
+        )
     }
 
     /// Whether that one is among them; settings and keys always are: what no file says of them stays.

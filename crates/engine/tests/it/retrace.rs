@@ -44,6 +44,7 @@ pub fn project_of(policies: Vec<Policy>) -> Project {
         lists: BTreeMap::new(),
         development: PolicySet::default(),
         production: PolicySet::compile(&policies, Environment::Production),
+        webhooks: Vec::new(),
         risks: RiskSet::default(),
         policies: policies.into_iter().collect(),
     }

@@ -128,6 +128,7 @@ impl TestApp {
              shutdown_seconds = 1\n{database}\
              [mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Shop <no-reply@shop.example>\"\ntimeout_seconds = 2\n\
              [sms]\n{sms_settings}allow_private_addresses = true\ntimeout_seconds = 2\n\
+             [webhooks]\nallow_private_addresses = true\ntimeout_seconds = 2\n\
              [data]\ncity = \"{city}\"\n{mail_domains}",
             data.path().display(),
         );
@@ -210,6 +211,7 @@ impl TestApp {
         self.clock.advance(ms);
         // What waits for its time is looked at now, not at the next poll.
         self.ctx.message_written.notify_one();
+        self.ctx.events_due.notify_one();
     }
 
     /// Says that this test means to end with messages that never left.

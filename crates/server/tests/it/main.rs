@@ -25,4 +25,5 @@ mod races;
 mod receivers;
 mod refusals;
 mod seed;
+mod webhooks;
 mod wire;

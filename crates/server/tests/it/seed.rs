@@ -1,6 +1,11 @@
 //! The project that every test runs against, written as an operator writes one: documents, in one revision.
 
-use countersign_engine::{config::Key, environment::Environment, id::ProjectId, text::Origin};
+use countersign_engine::{
+    config::Key,
+    environment::Environment,
+    id::{ProjectId, WebhookId},
+    text::Origin,
+};
 use countersign_server::{
     context::Rng,
     secret::{draw_key_body, sha256},
@@ -79,13 +84,22 @@ impl Seeded {
             "name": "Much spam", "environment": "development", "actions": ["post"], "when": "metadata.links > 100",
             "then": {"verdict": "deny"}, "priority": 200,
         });
-        let added = DocumentChange {
-            kind: DocumentKind::Policy,
-            id: [9; 16],
-            name: "Much spam".into(),
-            body: Some(body.to_string()),
-        };
-        self.change(store, vec![added]).await;
+        self.add_policy(store, 9, &body).await;
+    }
+
+    /// Adds an endpoint that hears of events, or changes it: `n` tells which. Answers its id.
+    pub async fn set_webhook(&mut self, store: &Store, n: u8, webhook: &Value) -> WebhookId {
+        let (id, name) = ([n; 16], webhook["name"].as_str().unwrap().to_owned());
+        let document = DocumentChange { kind: DocumentKind::Webhook, id, name, body: Some(webhook.to_string()) };
+        self.change(store, vec![document]).await;
+        WebhookId::from_bytes(id)
+    }
+
+    /// Adds a policy: `n` tells which.
+    pub async fn add_policy(&mut self, store: &Store, n: u8, policy: &Value) {
+        let name = policy["name"].as_str().unwrap().to_owned();
+        let body = Some(policy.to_string());
+        self.change(store, vec![DocumentChange { kind: DocumentKind::Policy, id: [n; 16], name, body }]).await;
     }
 
     async fn change(&mut self, store: &Store, changes: Vec<DocumentChange>) {

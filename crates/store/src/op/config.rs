@@ -40,10 +40,13 @@ pub enum DocumentKind {
     List,
     /// A risk.
     Risk,
+    /// An endpoint that hears of events.
+    Webhook,
 }
 
 impl DocumentKind {
-    const ALL: [Self; 6] = [Self::Settings, Self::Key, Self::ChallengeConfig, Self::Policy, Self::List, Self::Risk];
+    const ALL: [Self; 7] =
+        [Self::Settings, Self::Key, Self::ChallengeConfig, Self::Policy, Self::List, Self::Risk, Self::Webhook];
 
     /// The word kept in the store and shown to people.
     pub const fn as_str(self) -> &'static str {
@@ -54,6 +57,7 @@ impl DocumentKind {
             Self::Policy => "policy",
             Self::List => "list",
             Self::Risk => "risk",
+            Self::Webhook => "webhook",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a browser says about itself as a device.
 
 use countersign_engine::{
+    event::{DeviceStatus, Event},
     id::{BrowserId, ProjectId},
     time::Timestamp,
 };
@@ -33,6 +34,8 @@ impl Operation for DetachBrowser {
             // Held, so that an evaluation under way doesn't write back what is taken here.
             row::user::by_id(tx, &project, *user).await?;
             row::device::detach(tx, &project, *user, *device);
+            let event = Event::of_device(*user, (*device, None), DeviceStatus::Detached);
+            row::event::tell(tx, &project, &event, self.now)?;
         }
         // One is enough to be told of: whoever used it last.
         if let Some((user, ..)) = attached.iter().max_by_key(|(_, _, seen)| *seen) {

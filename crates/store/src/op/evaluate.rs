@@ -12,6 +12,7 @@ use countersign_engine::{
     decide::{self, Decision, Lookup, Subjects},
     environment::Environment,
     evaluation::{Effect, Evaluation, PolicyRef},
+    event::{Event, EventKind},
     history::{Fingerprint, History, Link, PRESENT, SeenWith},
     id::{BrowserId, PolicyId},
     seen::Seen,
@@ -110,7 +111,7 @@ impl Operation for Evaluate {
             && converts(user, shown, self.moment.now)
         {
             let (project, id) = (self.project.id.to_bytes(), decision.evaluation.id);
-            row::conversion::convert(tx, &project, user.id, shown, (id, self.moment.now));
+            row::conversion::convert(tx, &project, user.id, shown, (id, self.moment.now))?;
         }
         let Decision { evaluation, browser, alerts, .. } = decision;
         Ok(Ok(Evaluated { evaluation, browser, alerts }))
@@ -277,6 +278,13 @@ impl Evaluate {
         row::evaluation::insert(tx, &project, &decision.evaluation)?;
         if let Some(challenge) = &decision.challenge {
             row::challenge::save(tx, &project, challenge)?;
+            // Told when its time has come, if it has not ended otherwise by then.
+            let end = challenge.expires_at;
+            let expired = Event::of_challenge(EventKind::ChallengeExpired, &challenge.clone().settled(end));
+            row::event::tell(tx, &project, &expired, end)?;
+        }
+        for event in &decision.events {
+            row::event::tell(tx, &project, event, self.moment.now)?;
         }
         self.write_user(tx, by, decision)?;
         self.write_subjects(tx, decision);

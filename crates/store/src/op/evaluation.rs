@@ -2,6 +2,7 @@
 
 use countersign_engine::{
     challenge::Challenge,
+    event::{DeviceStatus, Event},
     id::{EvaluationId, ProjectId},
     seen::Mark,
     signal::{Place, network_of},
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// The label that takes trust back from what the evaluation came with.
-const FRAUD: &str = "fraud";
+pub(crate) const FRAUD: &str = "fraud";
 
 /// An evaluation with its challenge, as both stand.
 pub type Found = (StoredEvaluation, Option<Challenge>);
@@ -76,7 +77,7 @@ impl Operation for Feedback {
         let project = self.project.to_bytes();
         let Some(stored) = row::evaluation::read(tx, &project, self.id).await? else { return Ok(false) };
         if self.label == FRAUD {
-            distrust(tx, &project, &stored).await?;
+            distrust(tx, &project, &stored, self.now).await?;
         }
         row::evaluation::label(tx, &project, self.id, (&self.label, self.note.as_deref()), self.now);
         Ok(true)
@@ -89,7 +90,12 @@ pub(crate) fn hold(keys: &mut Keys, project: ProjectId, id: EvaluationId) {
 }
 
 /// Takes trust back from the address, the fingerprint and the device that an evaluation came with.
-pub(crate) async fn distrust<T: Tx>(tx: &T, project: &[u8; 16], stored: &StoredEvaluation) -> Result<(), StoreError> {
+pub(crate) async fn distrust<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    stored: &StoredEvaluation,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let evaluation = &stored.evaluation;
     let Some(user) = &evaluation.user else { return Ok(()) };
     // Held, so that an evaluation under way doesn't write back what is taken here.
@@ -99,7 +105,12 @@ pub(crate) async fn distrust<T: Tx>(tx: &T, project: &[u8; 16], stored: &StoredE
         row::user::touch(tx, project, &held, evaluation.created_at);
     }
     if let Some(device) = evaluation.device {
+        let standing = row::device::of(tx, project, user.id, row::device::Known::As(device)).await?;
         row::device::detach(tx, project, user.id, device);
+        if let Some(device) = standing.filter(|device| device.attached) {
+            let event = Event::of_device(user.id, (device.id, device.device_type), DeviceStatus::Reported);
+            row::event::tell(tx, project, &event, now)?;
+        }
     }
     if let Some(ip) = evaluation.ip {
         row::subject::distrust(tx, project, user.id, ("ip", &network_of(ip)));

@@ -14,6 +14,7 @@ mod message;
 mod presence;
 mod retire;
 mod user;
+mod webhook;
 
 pub use challenge::{
     AttemptCode, ChallengeById, ChallengeDevices, ChallengeStep, CollectPhone, HearDelivery, LogOutDevice,
@@ -32,6 +33,10 @@ pub use message::{ClaimMessages, DueMessage, FinishMessage, MessageOutcome, NewM
 pub use presence::{ForgetPresence, KeepPresence, LogoutsSince, Present, Told};
 pub use retire::Retire;
 pub use user::{UpdateUser, Updated, UserDevices, UserSelector, UserUpdate};
+pub use webhook::{
+    ClaimDeliveries, Delivery, DeliveryState, DueDelivery, FinishDelivery, ForgetEvents, HandOutEvents, Outcome,
+    ReadDeliveries, Replay, Waiting,
+};
 
 /// Every statement of the product: so that a test can prepare each on every database.
 pub fn statements() -> impl Iterator<Item = &'static crate::Sql> {
@@ -45,9 +50,11 @@ pub fn statements() -> impl Iterator<Item = &'static crate::Sql> {
         row::conversion::ALL,
         row::device::ALL,
         row::evaluation::ALL,
+        row::event::ALL,
         row::presence::ALL,
         row::subject::ALL,
         row::user::ALL,
+        webhook::ALL,
     ]
     .into_iter()
     .flatten()

@@ -37,8 +37,7 @@ impl Operation for Retire {
     async fn run<T: Tx>(&self, tx: &T) -> Result<u64, StoreError> {
         let project = self.project.to_bytes();
         row::conversion::forget(tx, &project, self.before);
-        // The time is an id's first six bytes.
-        let bound: Vec<u8> = self.before.millis().max(0).to_be_bytes().into_iter().skip(2).collect();
+        let bound = row::first_id_of(self.before);
         let params = [(&project).into(), bound.as_slice().into()];
         Ok(tx.claim(&EVALUATIONS, &params).await? + tx.claim(&CHALLENGES, &params).await?)
     }

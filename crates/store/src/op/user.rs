@@ -1,6 +1,7 @@
 //! What the site's server says about a user, and their devices.
 
 use countersign_engine::{
+    event::{Event, EventKind},
     history::User,
     id::{ProjectId, UserId},
     profile::Profile,
@@ -45,6 +46,8 @@ pub struct UserUpdate {
     pub email_verified: Option<bool>,
     /// Whether the site has proof that the phone number is the user's.
     pub phone_verified: Option<bool>,
+    /// Whether the user is suspended.
+    pub suspended: Option<bool>,
 }
 
 /// Changes a user, and makes one that was never seen.
@@ -104,10 +107,19 @@ impl Operation for UpdateUser {
             (None, UserSelector::External(id)) => new_user(self.new_id, id.clone(), self.now),
             (None, UserSelector::Ours(_)) => return Ok(Updated::NotFound),
         };
+        let was_suspended = user.suspended_at.is_some();
         if let Some(refused) = self.apply(&mut user) {
             return Ok(refused);
         }
         row::user::save(tx, &project, &user, self.now)?;
+        let told = match (was_suspended, user.suspended_at.is_some()) {
+            (false, true) => Some(EventKind::UserSuspended),
+            (true, false) => Some(EventKind::UserUnsuspended),
+            _ => None,
+        };
+        if let Some(kind) = told {
+            row::event::tell(tx, &project, &Event::of_user(kind, user.id), self.now)?;
+        }
         if let Some(id) = &user.external_id {
             row::user::save_ref(tx, &project, &UserRef::external(id), user.id);
         }
@@ -153,6 +165,11 @@ impl UpdateUser {
                 Ok(merged) => user.metadata = merged,
                 Err(_) => return Some(Updated::MetadataTooLarge),
             }
+        }
+        match update.suspended {
+            Some(true) => user.suspended_at = user.suspended_at.or(Some(self.now)),
+            Some(false) => user.suspended_at = None,
+            None => {}
         }
         match update.email_verified {
             Some(true) if user.email.is_none() => return Some(Updated::NothingToVerify),

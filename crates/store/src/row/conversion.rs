@@ -2,6 +2,7 @@
 
 use countersign_engine::{
     conversion::Shown,
+    event::Event,
     id::{BrowserId, EvaluationId, UserId},
     time::{DAY, Timestamp},
 };
@@ -48,17 +49,19 @@ pub(crate) async fn shown<T: Tx>(tx: &T, project: &[u8; 16], browser: BrowserId)
     rows.first().map(decode).transpose()
 }
 
-/// Writes down that the user came from there.
+/// Writes down that the user came from there, and tells it.
 pub(crate) fn convert<T: Tx>(
     tx: &T,
     project: &[u8; 16],
     user: UserId,
     shown: &Shown,
     (evaluation, now): (EvaluationId, Timestamp),
-) {
+) -> Result<(), StoreError> {
+    super::event::tell_once(tx, project, &Event::converted(user, shown.user), (shown.at, now))?;
     let (user, from, evaluation) = (user.to_bytes(), shown.user.to_bytes(), evaluation.to_bytes());
     let (at, now) = (shown.at.millis(), now.millis());
     tx.write(&CONVERT, &[project.into(), (&user).into(), (&from).into(), (&evaluation).into(), at.into(), now.into()]);
+    Ok(())
 }
 
 /// How many by the day: the day's midnight, and the number.

@@ -64,7 +64,12 @@ static ATTACHED: Sql = Sql::same(
      ORDER BY last_seen_at DESC LIMIT 200",
 );
 
-pub(crate) const ALL: &[&Sql] = &[&ATTACHED, &OF_USER, &OF_BROWSER, &SAVE, &PASS, &DETACH, &LIST];
+static OF: Sql = Sql::same(
+    "SELECT device_id, device_type, attached FROM devices WHERE project_id = $1 AND user_id = $2 \
+     AND (browser_id = $3 OR device_id = $4)",
+);
+
+pub(crate) const ALL: &[&Sql] = &[&ATTACHED, &OF_USER, &OF_BROWSER, &OF, &SAVE, &PASS, &DETACH, &LIST];
 
 /// The user's attached devices used since `since`, and this browser's own. Whoever changes a user's devices holds the
 /// user, so it's enough to read them.
@@ -141,6 +146,44 @@ pub(crate) async fn of_browser<T: Tx>(
 ) -> Result<Vec<(UserId, DeviceId, i64)>, StoreError> {
     let rows = tx.read(&OF_BROWSER, &[project.into(), (&browser.to_bytes()).into()]).await?;
     rows.iter().map(|row| Ok((UserId::from_bytes(row.id(0)?), DeviceId::from_bytes(row.id(1)?), row.int(2)?))).collect()
+}
+
+/// What one of a user's devices is known by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Known {
+    /// The browser that it is.
+    By(BrowserId),
+    /// Its id.
+    As(DeviceId),
+}
+
+/// Whether a device has its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) id: DeviceId,
+    pub(crate) device_type: Option<DeviceType>,
+    pub(crate) attached: bool,
+}
+
+/// How one of the user's devices stands. The caller holds the user.
+pub(crate) async fn of<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    user: UserId,
+    known: Known,
+) -> Result<Option<Standing>, StoreError> {
+    let (browser, device) = match known {
+        Known::By(browser) => (Some(browser.to_bytes()), None),
+        Known::As(device) => (None, Some(device.to_bytes())),
+    };
+    let user = user.to_bytes();
+    let params = [project.into(), (&user).into(), browser.as_ref().into(), device.as_ref().into()];
+    let rows = tx.read(&OF, &params).await?;
+    let decode = |row: &Row| {
+        let device_type = row.opt_text(1)?.and_then(type_of);
+        Ok(Standing { id: DeviceId::from_bytes(row.id(0)?), device_type, attached: row.bool(2)? })
+    };
+    rows.first().map(decode).transpose()
 }
 
 /// A device as its owner is shown it.

@@ -6,6 +6,7 @@ pub(crate) mod challenge;
 pub(crate) mod conversion;
 pub(crate) mod device;
 pub(crate) mod evaluation;
+pub(crate) mod event;
 pub(crate) mod presence;
 pub(crate) mod subject;
 pub(crate) mod user;
@@ -13,7 +14,7 @@ pub(crate) mod user;
 pub use device::{AttachedDevice, DeviceRow};
 pub use evaluation::StoredEvaluation;
 
-use countersign_engine::{profile::Profile, seen::Seen, window::Activity};
+use countersign_engine::{profile::Profile, seen::Seen, time::Timestamp, window::Activity};
 use serde::de::DeserializeOwned;
 
 use crate::StoreError;
@@ -41,6 +42,11 @@ pub(crate) fn seen(bytes: &[u8], what: &'static str) -> Result<Seen, StoreError>
 /// Reads what is remembered of a user.
 pub(crate) fn profile(bytes: &[u8], what: &'static str) -> Result<Profile, StoreError> {
     Profile::from_bytes(bytes).ok_or(StoreError::Corrupt { what })
+}
+
+/// The lowest id of a moment, as far as it goes: an id's first six bytes are its time.
+pub(crate) fn first_id_of(moment: Timestamp) -> Vec<u8> {
+    moment.millis().max(0).to_be_bytes().into_iter().skip(2).collect()
 }
 
 /// Reads a checked text.

@@ -56,6 +56,7 @@ pub fn project(policies: &str) -> Arc<Project> {
         revision: 1,
         settings: Settings::default(),
         keys: Vec::new(),
+        webhooks: Vec::new(),
         challenge_configs: [("email".to_owned(), serde_json::from_value(config).unwrap())].into(),
         lists: std::collections::BTreeMap::new(),
         development: PolicySet::compile(&policies, Environment::Development),

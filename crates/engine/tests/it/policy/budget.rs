@@ -50,7 +50,7 @@ impl Line {
         let ids: Vec<_> = self.project.production.budgets("login").map(|(id, _)| id).collect();
         for (policy, after) in &decision.spendings {
             let place = ids.iter().position(|id| id == policy).unwrap();
-            self.spendings[place] = after.clone();
+            *self.spendings.get_mut(place).unwrap() = after.clone();
         }
         decision
     }

@@ -68,6 +68,8 @@ pub struct Update {
     email_verified: Option<bool>,
     /// Whether you have proof that the number is the user's.
     phone_verified: Option<bool>,
+    /// Whether the user is suspended: `false` lifts what a policy did.
+    suspended: Option<bool>,
 }
 
 /// One group or several.
@@ -133,6 +135,7 @@ pub async fn update(
         groups,
         email_verified: request.email_verified,
         phone_verified: request.phone_verified,
+        suspended: request.suspended,
     };
     let moment = ctx.moment();
     let operation = UpdateUser { project: key.project.id, user, update, new_id: moment.user_id, now: moment.now };

@@ -9,7 +9,7 @@ use countersign_engine::{
     time::Timestamp,
 };
 
-use super::{StepOutcome, devices::admit, settle};
+use super::{StepOutcome, devices::admit, save_step, settle};
 use crate::{Operation, StoreError, Tx, row};
 
 /// Tries a code.
@@ -47,7 +47,7 @@ impl Operation for AttemptCode {
                 if next.status() == Status::Completed {
                     next = admit(tx, &project, next, self.devices_since).await?;
                 }
-                row::challenge::save(tx, &project, &next)?;
+                save_step(tx, &project, (&challenge, &next), self.now)?;
                 settle(tx, &project, &next, self.now).await?;
                 Ok(StepOutcome::Done(Box::new(next), attempt))
             }

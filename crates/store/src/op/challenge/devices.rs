@@ -4,13 +4,14 @@
 
 use countersign_engine::{
     challenge::Challenge,
+    event::{DeviceStatus, Event},
     history::User,
     id::{ChallengeId, DeviceId, ProjectId},
     profile::mark_of,
     time::Timestamp,
 };
 
-use super::{ChallengeStep, StepOutcome, settle};
+use super::{ChallengeStep, StepOutcome, save_step, settle};
 use crate::{
     Operation, StoreError, Tx,
     row::{self, device::AttachedDevice},
@@ -139,7 +140,7 @@ impl Operation for LogOutDevice {
         if after.over > 0 {
             return Ok(StepOutcome::Done(Box::new(challenge), ()));
         }
-        row::challenge::save(tx, &project, &passed)?;
+        save_step(tx, &project, (&challenge, &passed), now)?;
         settle(tx, &project, &passed, now).await?;
         Ok(StepOutcome::Done(Box::new(passed), ()))
     }
@@ -155,6 +156,8 @@ async fn log_out<T: Tx>(
     let Some(user) = challenge.user_id else { return Ok(()) };
     let users = row::device::of_browser(tx, project, device.browser).await?;
     row::device::detach(tx, project, user, device.id);
+    let event = Event::of_device(user, (device.id, device.device_type), DeviceStatus::LoggedOut);
+    row::event::tell(tx, project, &event, now)?;
     // Who came after the user in that browser is not to be thrown out with them.
     let last = users.into_iter().max_by_key(|(_, _, seen)| *seen);
     if last.is_none_or(|(last, ..)| last == user) {

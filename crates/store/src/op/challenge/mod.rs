@@ -14,6 +14,7 @@ use countersign_engine::{
     challenge::{Challenge, Channel, Refusal, Status},
     conversion::{SIGN_UP, converts},
     evaluation::Evaluation,
+    event::{DeviceStatus, Event},
     history::User,
     id::{ChallengeId, ProjectId, UserId},
     profile::{Conveyance, Whereabouts},
@@ -61,6 +62,17 @@ impl Operation for ChallengeById {
     }
 }
 
+/// Writes a challenge after a step, and what the step is to be told as.
+fn save_step<T: Tx>(
+    tx: &T,
+    project: &[u8; 16],
+    (before, after): (&Challenge, &Challenge),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    row::challenge::save(tx, project, after)?;
+    Event::of_step(before, after).map_or(Ok(()), |event| row::event::tell(tx, project, &event, now))
+}
+
 /// What the end of a challenge makes true. Passed: the address is proven, and what the evaluation came with becomes
 /// familiar. Failed: it is counted.
 async fn settle<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge, now: Timestamp) -> Result<(), StoreError> {
@@ -80,7 +92,7 @@ async fn settle<T: Tx>(tx: &T, project: &[u8; 16], challenge: &Challenge, now: T
         row::user::save(tx, project, &user, now)?;
     }
     if let (true, Some(stored)) = (passed, stored) {
-        make_familiar(tx, project, user_id, challenge, &stored, now);
+        make_familiar(tx, project, user_id, challenge, &stored, now).await?;
     }
     Ok(())
 }
@@ -114,7 +126,7 @@ async fn convert<T: Tx>(
     if let Some(shown) = row::conversion::shown(tx, project, browser).await?
         && converts(user, &shown, now)
     {
-        row::conversion::convert(tx, project, user.id, &shown, (evaluation.id, now));
+        row::conversion::convert(tx, project, user.id, &shown, (evaluation.id, now))?;
     }
     Ok(())
 }
@@ -124,16 +136,21 @@ fn after_failing(mut user: User, now: Timestamp) -> User {
     user
 }
 
-fn make_familiar<T: Tx>(
+async fn make_familiar<T: Tx>(
     tx: &T,
     project: &[u8; 16],
     user_id: UserId,
     challenge: &Challenge,
     stored: &StoredEvaluation,
     now: Timestamp,
-) {
+) -> Result<(), StoreError> {
     if let Some(browser) = challenge.browser_id {
+        let device = row::device::of(tx, project, user_id, row::device::Known::By(browser)).await?;
         row::device::pass(tx, project, user_id, browser, now);
+        if let Some(device) = device.filter(|device| !device.attached) {
+            let event = Event::of_device(user_id, (device.id, device.device_type), DeviceStatus::Attached);
+            row::event::tell(tx, project, &event, now)?;
+        }
     }
     if let Some(ip) = stored.evaluation.ip {
         row::subject::save_link(tx, project, user_id, ("ip", &network_of(ip)), true, now);
@@ -144,4 +161,5 @@ fn make_familiar<T: Tx>(
     if let Some(fingerprint) = &stored.evaluation.fingerprint {
         row::subject::save_link(tx, project, user_id, ("fingerprint", &fingerprint.id.to_string()), true, now);
     }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use countersign_engine::{
 };
 use sha2::{Digest, Sha256};
 
-use super::StepOutcome;
+use super::{StepOutcome, save_step};
 use crate::{
     Operation, StateKey, StoreError, Tx,
     op::message::{self, NewMessage},
@@ -70,7 +70,7 @@ impl Operation for SendCode {
         if let Some(refusal) = self.count(tx, &project, &challenge).await? {
             return Ok(StepOutcome::Refused(Box::new(challenge), refusal));
         }
-        row::challenge::save(tx, &project, &next)?;
+        save_step(tx, &project, (&challenge, &next), self.now)?;
         message::insert(tx, &project, &self.message, (self.id, next.sends), self.now);
         Ok(StepOutcome::Done(Box::new(next), ()))
     }

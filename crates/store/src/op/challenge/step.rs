@@ -3,13 +3,18 @@
 use countersign_engine::{
     challenge::{Challenge, Delivery, Refusal},
     conversion::SHARING,
+    event::{Event, EventKind},
     id::{ChallengeId, ProjectId},
     text::Phone,
     time::Timestamp,
 };
 
-use super::{StepOutcome, settle};
-use crate::{Operation, StoreError, Tx, op::evaluation::distrust, row};
+use super::{StepOutcome, save_step, settle};
+use crate::{
+    Operation, StoreError, Tx,
+    op::evaluation::{FRAUD, distrust},
+    row,
+};
 
 /// Who takes a step, on what, when.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +41,7 @@ async fn take<T: Tx>(
         Err(refusal) => Ok(StepOutcome::Refused(Box::new(challenge), refusal)),
         Ok(next) => {
             if next != challenge {
-                row::challenge::save(tx, &project, &next)?;
+                save_step(tx, &project, (&challenge, &next), now)?;
             }
             Ok(StepOutcome::Done(Box::new(next), ()))
         }
@@ -145,17 +150,14 @@ impl Operation for ReportChallenge {
         };
         let project = project.to_bytes();
         if let Some(stored) = row::evaluation::read(tx, &project, challenge.evaluation_id).await? {
-            distrust(tx, &project, &stored).await?;
+            distrust(tx, &project, &stored, now).await?;
+            if stored.label.as_deref() != Some(FRAUD) {
+                row::event::tell(tx, &project, &Event::of_challenge(EventKind::ChallengeReported, challenge), now)?;
+            }
             if matches!(outcome, StepOutcome::Done(..)) {
                 settle(tx, &project, challenge, now).await?;
             }
-            row::evaluation::label(
-                tx,
-                &project,
-                stored.evaluation.id,
-                ("fraud", Some("reported from the message")),
-                now,
-            );
+            row::evaluation::label(tx, &project, stored.evaluation.id, (FRAUD, Some("reported from the message")), now);
         }
         Ok(outcome)
     }

@@ -1,0 +1,405 @@
+//! Telling endpoints: events that are due become deliveries, deliveries are claimed by whoever makes them, tried again for a
+//! while, and can be looked at and sent again afterwards.
+
+use countersign_engine::{
+    challenge::Status,
+    event::{Event, EventKind, Webhook},
+    id::{EventId, ProjectId, WebhookId},
+    time::Timestamp,
+};
+
+use crate::{Operation, Row, Sql, StoreError, Tx, row};
+
+/// Events of one project that are handed out at once: as many as the statement says.
+const BATCH: usize = 200;
+
+// What another node is handing out or claiming at this moment is passed over.
+static DUE_EVENTS: Sql = Sql::same(
+    "SELECT event_id, kind, user_id, body FROM events WHERE project_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT 200",
+)
+.locking("FOR UPDATE SKIP LOCKED");
+static HANDED_OUT: Sql = Sql::same("UPDATE events SET due_at = NULL WHERE project_id = $1 AND event_id = $2");
+static DROP: Sql = Sql::same("DELETE FROM events WHERE project_id = $1 AND event_id = $2");
+static DELIVER: Sql = Sql::same(
+    "INSERT INTO deliveries (project_id, webhook_id, event_id, attempts, run_at) VALUES ($1, $2, $3, 0, $4) \
+     ON CONFLICT (project_id, event_id, webhook_id) DO NOTHING",
+);
+static DUE: Sql = Sql::same(
+    "SELECT d.event_id, d.attempts, e.created_at, e.kind, e.user_id, e.body, u.external_id FROM deliveries d \
+     JOIN events e ON e.project_id = d.project_id AND e.event_id = d.event_id \
+     LEFT JOIN users u ON u.project_id = e.project_id AND u.user_id = e.user_id \
+     WHERE d.project_id = $1 AND d.webhook_id = $2 AND d.run_at <= $3 ORDER BY d.run_at LIMIT $4",
+)
+.locking("FOR UPDATE OF d SKIP LOCKED");
+static LEASE: Sql = Sql::same(
+    "UPDATE deliveries SET run_at = $1, attempts = attempts + 1, tried_at = $2 \
+     WHERE project_id = $3 AND webhook_id = $4 AND event_id = $5",
+);
+// A delivery that was sent again meanwhile is another matter.
+static FINISH: Sql = Sql::same(
+    "UPDATE deliveries SET run_at = $1, delivered_at = $2, status = $3, fault = $4 \
+     WHERE project_id = $5 AND webhook_id = $6 AND event_id = $7 AND attempts = $8",
+);
+static READ: Sql = Sql::same(
+    "SELECT d.webhook_id, d.event_id, e.kind, e.created_at, d.attempts, d.run_at, d.delivered_at, d.tried_at, d.status, d.fault \
+     FROM deliveries d JOIN events e ON e.project_id = d.project_id AND e.event_id = d.event_id \
+     WHERE d.project_id = $1 ORDER BY d.event_id DESC, d.webhook_id LIMIT $2",
+);
+static WAITING: Sql =
+    Sql::same("SELECT count(*) FROM deliveries WHERE project_id = $1 AND webhook_id = $2 AND run_at IS NOT NULL");
+static PARKED: Sql = Sql::same(
+    "SELECT count(*) FROM deliveries WHERE project_id = $1 AND webhook_id = $2 AND run_at IS NULL AND delivered_at IS NULL",
+);
+static AGAIN: Sql = Sql::same(
+    "INSERT INTO deliveries (project_id, webhook_id, event_id, attempts, run_at) \
+     SELECT e.project_id, $1, e.event_id, 0, $2 FROM events e WHERE e.project_id = $3 AND e.event_id = $4 \
+     ON CONFLICT (project_id, event_id, webhook_id) DO UPDATE SET attempts = 0, run_at = excluded.run_at, delivered_at = NULL",
+);
+static PARKED_AGAIN: Sql = Sql::same(
+    "UPDATE deliveries SET attempts = 0, run_at = $1 WHERE project_id = $2 AND webhook_id = $3 AND run_at IS NULL \
+     AND delivered_at IS NULL",
+);
+static FORGET_DELIVERIES: Sql = Sql::same(
+    "DELETE FROM deliveries WHERE project_id = $1 AND event_id IN (SELECT event_id FROM events \
+     WHERE project_id = $1 AND event_id < $2 ORDER BY event_id LIMIT 500)",
+);
+static FORGET: Sql = Sql::same(
+    "DELETE FROM events WHERE project_id = $1 AND event_id IN (SELECT event_id FROM events \
+     WHERE project_id = $1 AND event_id < $2 ORDER BY event_id LIMIT 500)",
+);
+
+pub(crate) const ALL: &[&Sql] = &[
+    &DUE_EVENTS,
+    &HANDED_OUT,
+    &DROP,
+    &DELIVER,
+    &DUE,
+    &LEASE,
+    &FINISH,
+    &READ,
+    &WAITING,
+    &PARKED,
+    &AGAIN,
+    &PARKED_AGAIN,
+    &FORGET_DELIVERIES,
+    &FORGET,
+];
+
+/// Makes deliveries of the events that are due, at most 200 of each project, one for each endpoint that hears of it.
+#[derive(Clone, Debug)]
+pub struct HandOutEvents {
+    /// Every project with its endpoints.
+    pub projects: Vec<(ProjectId, Vec<(WebhookId, Webhook)>)>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Operation for HandOutEvents {
+    /// Whether there may be more that are due.
+    type Out = bool;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<bool, StoreError> {
+        let mut more = false;
+        for (project, webhooks) in &self.projects {
+            let project = project.to_bytes();
+            let due = tx.read_locked(&DUE_EVENTS, &[(&project).into(), self.now.millis().into()]).await?;
+            for found in &due {
+                let (id, event) = (found.id(0)?, row::event::decode(found, 1)?);
+                if self.is_over(tx, &project, &event).await? {
+                    tx.write(&DROP, &[(&project).into(), (&id).into()]);
+                    continue;
+                }
+                let verdict = event.about.evaluation.as_ref().map(|evaluation| evaluation.verdict);
+                for (webhook, _) in webhooks.iter().filter(|(_, webhook)| webhook.hears(event.kind, verdict)) {
+                    let webhook = webhook.to_bytes();
+                    tx.write(&DELIVER, &[(&project).into(), (&webhook).into(), (&id).into(), self.now.millis().into()]);
+                }
+                tx.write(&HANDED_OUT, &[(&project).into(), (&id).into()]);
+            }
+            more |= due.len() == BATCH;
+        }
+        Ok(more)
+    }
+}
+
+impl HandOutEvents {
+    /// Whether what was to be told has not come about: a challenge that was to expire ended otherwise.
+    async fn is_over<T: Tx>(&self, tx: &T, project: &[u8; 16], event: &Event) -> Result<bool, StoreError> {
+        let (EventKind::ChallengeExpired, Some(told)) = (event.kind, &event.about.challenge) else { return Ok(false) };
+        let challenge = row::challenge::read(tx, project, told.id, self.now).await?;
+        Ok(challenge.is_none_or(|challenge| challenge.status() != Status::Expired))
+    }
+}
+
+/// A delivery whose time has come.
+#[derive(Clone, Debug)]
+pub struct DueDelivery {
+    /// Its project.
+    pub project: ProjectId,
+    /// To which endpoint.
+    pub webhook: WebhookId,
+    /// The event's id.
+    pub id: EventId,
+    /// Which try this is, counted from 1.
+    pub attempt: u32,
+    /// The event.
+    pub event: Event,
+    /// The site's id of the user it is about.
+    pub external_id: Option<String>,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// Claims deliveries that are due: nobody else gets them until the lease ends, so one who dies over them loses none.
+#[derive(Clone, Debug)]
+pub struct ClaimDeliveries {
+    /// Endpoints, and how many each may have at most.
+    pub endpoints: Vec<(ProjectId, WebhookId, u32)>,
+    /// Now.
+    pub now: Timestamp,
+    /// How long a delivery may take, in milliseconds.
+    pub lease: i64,
+}
+
+impl Operation for ClaimDeliveries {
+    type Out = Vec<DueDelivery>;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<Vec<DueDelivery>, StoreError> {
+        let mut claimed = Vec::new();
+        let (now, until) = (self.now.millis(), self.now.plus(self.lease).millis());
+        for (project, webhook, most) in &self.endpoints {
+            let (in_project, to) = (project.to_bytes(), webhook.to_bytes());
+            let params = [(&in_project).into(), (&to).into(), now.into(), i64::from(*most).into()];
+            for found in tx.read_locked(&DUE, &params).await? {
+                let id = found.id(0)?;
+                let params = [until.into(), now.into(), (&in_project).into(), (&to).into(), (&id).into()];
+                tx.write(&LEASE, &params);
+                claimed.push(DueDelivery {
+                    project: *project,
+                    webhook: *webhook,
+                    id: EventId::from_bytes(id),
+                    attempt: count(found.int(1)?).saturating_add(1),
+                    event: row::event::decode(&found, 3)?,
+                    external_id: found.opt_text(6)?.map(Into::into),
+                    at: Timestamp::from_millis(found.int(2)?),
+                });
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+/// What became of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was taken.
+    Delivered,
+    /// It is to be tried again.
+    RetryAt(Timestamp),
+    /// It is not tried again by itself.
+    Parked,
+}
+
+/// Writes what became of a try.
+#[derive(Clone, Debug)]
+pub struct FinishDelivery {
+    /// The delivery's project.
+    pub project: ProjectId,
+    /// To which endpoint it went.
+    pub webhook: WebhookId,
+    /// The event.
+    pub event: EventId,
+    /// Which try it was.
+    pub attempt: u32,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// Why there was none.
+    pub fault: Option<String>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Operation for FinishDelivery {
+    type Out = ();
+
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<(), StoreError> {
+        let (run_at, delivered_at) = match self.outcome {
+            Outcome::Delivered => (None, Some(self.now.millis())),
+            Outcome::RetryAt(at) => (Some(at.millis()), None),
+            Outcome::Parked => (None, None),
+        };
+        tx.write(
+            &FINISH,
+            &[
+                run_at.into(),
+                delivered_at.into(),
+                self.status.map(i64::from).into(),
+                self.fault.as_deref().into(),
+                (&self.project.to_bytes()).into(),
+                (&self.webhook.to_bytes()).into(),
+                (&self.event.to_bytes()).into(),
+                i64::from(self.attempt).into(),
+            ],
+        );
+        Ok(())
+    }
+}
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It was taken, then.
+    Delivered(Timestamp),
+    /// It is tried then, for the first time or again.
+    Waiting(Timestamp),
+    /// It was tried for long enough.
+    Parked,
+}
+
+/// A delivery, to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// To which endpoint.
+    pub webhook: WebhookId,
+    /// The event's id.
+    pub event: EventId,
+    /// What it tells of.
+    pub kind: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// When it was last tried.
+    pub tried_at: Option<Timestamp>,
+    /// The status of the last answer.
+    pub status: Option<i64>,
+    /// Why there was none.
+    pub fault: Option<String>,
+}
+
+/// Reads a project's newest deliveries, the newest events first.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadDeliveries {
+    /// The project.
+    pub project: ProjectId,
+    /// How many at most.
+    pub most: u32,
+}
+
+impl Operation for ReadDeliveries {
+    type Out = Vec<Delivery>;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<Vec<Delivery>, StoreError> {
+        let rows = tx.read(&READ, &[(&self.project.to_bytes()).into(), i64::from(self.most).into()]).await?;
+        rows.iter().map(delivery).collect()
+    }
+}
+
+fn delivery(row: &Row) -> Result<Delivery, StoreError> {
+    let moment = |place| Ok::<_, StoreError>(row.opt_int(place)?.map(Timestamp::from_millis));
+    let state = match (moment(5)?, moment(6)?) {
+        (_, Some(at)) => DeliveryState::Delivered(at),
+        (Some(at), None) => DeliveryState::Waiting(at),
+        (None, None) => DeliveryState::Parked,
+    };
+    Ok(Delivery {
+        webhook: WebhookId::from_bytes(row.id(0)?),
+        event: EventId::from_bytes(row.id(1)?),
+        kind: row.text(2)?.to_owned(),
+        at: Timestamp::from_millis(row.int(3)?),
+        attempts: count(row.int(4)?),
+        state,
+        tried_at: moment(7)?,
+        status: row.opt_int(8)?,
+        fault: row.opt_text(9)?.map(Into::into),
+    })
+}
+
+/// Counts the deliveries to an endpoint that wait, and those that are parked.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    /// The project.
+    pub project: ProjectId,
+    /// The endpoint.
+    pub webhook: WebhookId,
+}
+
+impl Operation for Waiting {
+    type Out = (u64, u64);
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<(u64, u64), StoreError> {
+        let (project, webhook) = (self.project.to_bytes(), self.webhook.to_bytes());
+        let params = [(&project).into(), (&webhook).into()];
+        let (waiting, parked) = futures_util::try_join!(tx.read(&WAITING, &params), tx.read(&PARKED, &params))?;
+        let number = |rows: &[Row]| rows.first().map_or(Ok(0), |row| row.int(0)).map(i64::unsigned_abs);
+        Ok((number(&waiting)?, number(&parked)?))
+    }
+}
+
+/// Sends an event to an endpoint, again or for the first time; without an event, everything that is parked there.
+#[derive(Clone, Copy, Debug)]
+pub struct Replay {
+    /// The project.
+    pub project: ProjectId,
+    /// The endpoint.
+    pub webhook: WebhookId,
+    /// Which event.
+    pub event: Option<EventId>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Operation for Replay {
+    /// How many deliveries there are to make.
+    type Out = u64;
+
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<u64, StoreError> {
+        let (project, webhook, now) = (self.project.to_bytes(), self.webhook.to_bytes(), self.now.millis());
+        match self.event.map(EventId::to_bytes) {
+            Some(event) => tx.claim(&AGAIN, &[(&webhook).into(), now.into(), (&project).into(), (&event).into()]).await,
+            None => tx.claim(&PARKED_AGAIN, &[now.into(), (&project).into(), (&webhook).into()]).await,
+        }
+    }
+}
+
+/// Removes some of a project's events that are older than a time, the oldest first, with their deliveries.
+#[derive(Clone, Copy, Debug)]
+pub struct ForgetEvents {
+    /// The project.
+    pub project: ProjectId,
+    /// What happened at this time or later stays.
+    pub before: Timestamp,
+}
+
+impl Operation for ForgetEvents {
+    /// How many events were removed; none: there are no more.
+    type Out = u64;
+
+    fn project(&self) -> [u8; 16] {
+        self.project.to_bytes()
+    }
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<u64, StoreError> {
+        let project = self.project.to_bytes();
+        let bound = row::first_id_of(self.before);
+        let params = [(&project).into(), bound.as_slice().into()];
+        tx.claim(&FORGET_DELIVERIES, &params).await?;
+        tx.claim(&FORGET, &params).await
+    }
+}
+
+fn count(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or_default()
+}
