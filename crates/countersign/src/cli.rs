@@ -88,7 +88,7 @@ pub enum Command {
     CheckConfig,
     /// Say where each data set is from, how old it is and whether anything is wrong with it; fail if there is.
     Doctor,
-    /// Make the database say what files say: projects, keys, challenge configs, policies, lists.
+    /// Make the database say what files say: projects, keys, challenge configs, policies, lists, risks, webhooks.
     Apply(ApplyOptions),
     /// Make, list and delete keys.
     #[command(subcommand)]
@@ -111,7 +111,7 @@ pub struct ApplyOptions {
     /// Say what would change, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Delete policies, challenge configs, lists and list entries that no file names.
+    /// Delete policies, challenge configs, lists, list entries, risks and webhooks that no file names.
     #[arg(long)]
     pub prune: bool,
     /// The project of files that name none; those that do must name this one.

@@ -69,22 +69,22 @@ pub async fn run(ctx: Ctx, outbound: Outbound, mut stop: watch::Receiver<bool>) 
             Err(error) => tracing::error!(%error, "events can't be claimed for delivery"),
         }
         tokio::select! {
-            Some(done) = under_way.join_next() => free(&mut busy, done),
+            Some(done) = under_way.join_next() => free(&mut busy, &done),
             () = ctx.events_due.notified() => {}
             () = tokio::time::sleep(if more { Duration::ZERO } else { LOOK }) => {}
             _ = stop.changed() => break,
         }
         while let Some(done) = under_way.try_join_next() {
-            free(&mut busy, done);
+            free(&mut busy, &done);
         }
     }
     while under_way.join_next().await.is_some() {}
 }
 
-fn free(busy: &mut BTreeMap<WebhookId, u32>, done: Result<WebhookId, tokio::task::JoinError>) {
+fn free(busy: &mut BTreeMap<WebhookId, u32>, done: &Result<WebhookId, tokio::task::JoinError>) {
     // One that panicked is not known by name: its place stays taken, and its lease brings the delivery back.
     if let Ok(webhook) = done
-        && let Some(count) = busy.get_mut(&webhook)
+        && let Some(count) = busy.get_mut(webhook)
     {
         *count = count.saturating_sub(1);
     }

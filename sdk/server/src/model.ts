@@ -207,6 +207,8 @@ export interface UserUpdate {
   groups?: Group | string | (Group | string)[];
   email_verified?: boolean;
   phone_verified?: boolean;
+  /** `false` lifts a suspension. */
+  suspended?: boolean;
 }
 
 /** What an evaluation turned out to be. */

@@ -18,8 +18,16 @@ export interface WebhookOptions {
 
 /** A verified webhook. */
 export interface WebhookEvent {
+  /** The event's id, the same on every try. */
+  id?: string;
   /** What happened, such as `challenge.completed`. */
+  type?: string;
+  /** The same word. */
   event?: string;
+  /** When it happened, RFC 3339. */
+  timestamp?: string;
+  /** The site's own id of the user it is about. */
+  account?: string;
   /** What it tells, which depends on the event. */
   [field: string]: unknown;
 }

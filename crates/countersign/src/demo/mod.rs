@@ -135,7 +135,8 @@ fn settings(listeners: &Listeners, data: &Path, database: Option<&str>, hook_sec
     let text = format!(
         "listen = \"{server}\"\npublic_url = \"http://{server}\"\ndata_dir = {}\nlog.level = \"warn\"\n\
 {database}[mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Lamplight <no-reply@lamplight.example>\"\n\
-         [sms]\nprovider = \"hook\"\nurl = \"http://{inbox}/sms\"\nsecret = \"{hook_secret}\"\nallow_private_addresses = true\n",
+         [sms]\nprovider = \"hook\"\nurl = \"http://{inbox}/sms\"\nsecret = \"{hook_secret}\"\nallow_private_addresses = true\n\
+         [webhooks]\nallow_private_addresses = true\n",
         quoted(&data.display().to_string()),
     );
     Config::load(Some(("the demo's settings", &text)), []).map_err(|error| error.to_string())

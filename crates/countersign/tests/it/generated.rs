@@ -6,6 +6,7 @@ use std::{fmt::Write, fs};
 
 use countersign_engine::{
     check::{CHECKS, Group},
+    event::EventKind,
     fact::Kind,
     policy::syntax::print,
     risk::shipped,
@@ -21,6 +22,24 @@ fn holds(page: &str, wanted: &str) {
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(found == wanted, "docs/{page} is not what the code says: run this test with UPDATE_DOCS=1");
+}
+
+/// The same for one part of a page, between two comments.
+fn holds_within(page: &str, name: &str, wanted: &str) {
+    let text = fs::read_to_string(root().join("docs").join(page)).unwrap();
+    let (begins, ends) = (format!("<!-- {name}: made by a test -->\n"), format!("<!-- {name}: end -->"));
+    let (before, rest) = text.split_once(&begins).unwrap();
+    let (_, after) = rest.split_once(&ends).unwrap();
+    holds(page, &format!("{before}{begins}{wanted}{ends}{after}"));
+}
+
+#[test]
+fn the_table_of_events_is_the_code_s() {
+    let mut table = String::from("| event | when |\n| --- | --- |\n");
+    for kind in EventKind::ALL {
+        writeln!(table, "| `{}` | {} |", kind.as_str(), kind.doc()).unwrap();
+    }
+    holds_within("webhooks.md", "events", &table);
 }
 
 #[test]

@@ -10,3 +10,4 @@ mod moving;
 mod nodes;
 mod keys;
 mod tidy;
+mod webhooks;

@@ -6,9 +6,11 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, net::IpAddr, path::PathBuf
 use countersign_engine::{
     decide::{Decision, Moment, decide},
     environment::Environment,
+    event::{Event, EventKind},
     history::{Device, History},
     id::{BrowserId, ChallengeId, DeviceId, EvaluationId, UserId},
     policy::Policy,
+    risk::{RiskSet, shipped},
     signal::{Agent, DeviceType, Network, Place, Signals},
     text::{ActionName, ExternalId},
     time::{DAY, HOUR, MINUTE, Timestamp},
@@ -20,9 +22,15 @@ use crate::{check::nothing, retrace::project_of};
 /// A Monday at midnight, UTC.
 const START: i64 = 1_763_942_400_000;
 
-/// What is tried, in the order of the table in the documentation. The second is the one that the guide recommends.
-const POLICIES: [&str; 4] =
-    ["people_estimate_low >= 2", "people_estimate_low >= 3", "people_estimate_high >= 4", "device_count > 4"];
+/// What is tried, in the order of the table in the documentation. The second is the one that the guide recommends; by the
+/// last, `user.account_sharing_signal` is told.
+const POLICIES: [&str; 5] = [
+    "people_estimate_low >= 2",
+    "people_estimate_low >= 3",
+    "people_estimate_high >= 4",
+    "device_count > 4",
+    "risk.account_sharing.severity >= \"high\"",
+];
 
 /// One row.
 struct Life {
@@ -164,7 +172,9 @@ impl Life {
                 "then": {"verdict": "deny"}, "actions": ["access"]});
             serde_json::from_value::<Policy>(policy).unwrap()
         };
-        let project = project_of(POLICIES.iter().map(|when| policy(when)).collect());
+        let mut project = project_of(POLICIES.iter().map(|when| policy(when)).collect());
+        project.risks = RiskSet::compile(&shipped());
+        let mut told_at: Vec<Timestamp> = Vec::new();
         let (mut history, mut challenged) = (History::default(), vec![false; POLICIES.len()]);
         let mut last_used = BTreeMap::new();
         let (mut low, mut high) = (0, 0);
@@ -190,6 +200,8 @@ impl Life {
             let number = |check: &str| decision.evaluation.checks.get(check).and_then(serde_json::Value::as_u64);
             (low, high) = (number("people_estimate_low").unwrap(), number("people_estimate_high").unwrap());
             assert!((1..=high).contains(&low), "{}: {low} to {high}", self.name);
+            let is_told = |event: &Event| event.kind == EventKind::UserAccountSharingSignal;
+            told_at.extend(decision.events.iter().filter(|event| is_told(event)).map(|_| now));
             let Decision { after, device, .. } = decision;
             history.user = after.user;
             let device = device.unwrap();
@@ -197,6 +209,8 @@ impl Life {
             history.devices.retain(|known| known.browser != device.browser);
             history.devices.push(device);
         }
+        assert_eq!(challenged.last(), Some(&!told_at.is_empty()), "{}: what is so is told", self.name);
+        assert!(told_at.windows(2).all(|two| two[1].since(two[0]) >= DAY), "{}: once a day", self.name);
         (challenged, low, high)
     }
 }
