@@ -19,4 +19,5 @@ mod rate;
 mod sqlite;
 mod tls;
 mod trips;
+mod webhooks;
 mod wire;

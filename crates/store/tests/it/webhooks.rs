@@ -1,0 +1,131 @@
+//! Events are written with what they tell and delivered by one node at a time, whichever it is, until somebody took them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use countersign_engine::{
+    event::Webhook,
+    id::{EventId, ProjectId, WebhookId},
+    time::{DAY, MINUTE, Timestamp},
+};
+use countersign_postgres_cluster::Cluster;
+use countersign_store::{
+    PostgresOptions, Store,
+    op::{
+        ClaimDeliveries, Delivery, DueDelivery, FinishDelivery, ForgetEvents, HandOutEvents, Outcome, ReadDeliveries,
+        Waiting,
+    },
+};
+use futures_util::future::join_all;
+
+use crate::product::{NOW, evaluate, on_every_database, project, signals};
+
+const LEASE: i64 = 2 * MINUTE;
+
+fn hook(n: u8) -> (WebhookId, Webhook) {
+    let webhook = serde_json::json!({"name": format!("hook {n}"), "url": "https://shop.example/hook"});
+    (WebhookId::from_bytes([n; 16]), serde_json::from_value(webhook).unwrap())
+}
+
+/// So many users come for the first time: a device of each takes its place.
+async fn attach(store: &Store, users: u64) -> ProjectId {
+    let project = project("[]");
+    join_all((0..users).map(|n| evaluate(store, &project, signals("login", &format!("user-{n}"), n), n))).await;
+    project.id
+}
+
+async fn hand_out(store: &Store, project: ProjectId, hooks: &[(WebhookId, Webhook)]) {
+    let operation = HandOutEvents { projects: vec![(project, hooks.to_vec())], now: NOW };
+    while store.run(operation.clone()).await.unwrap() {}
+}
+
+async fn claim(store: &Store, project: ProjectId, to: WebhookId, most: u32, now: Timestamp) -> Vec<DueDelivery> {
+    store.run(ClaimDeliveries { endpoints: vec![(project, to, most)], now, lease: LEASE }).await.unwrap()
+}
+
+fn finish(due: &DueDelivery, outcome: Outcome) -> FinishDelivery {
+    let DueDelivery { project, webhook, id: event, attempt, .. } = due.clone();
+    FinishDelivery { project, webhook, event, attempt, status: Some(200), fault: None, outcome, now: NOW }
+}
+
+async fn all(store: &Store, project: ProjectId) -> Vec<Delivery> {
+    store.read(ReadDeliveries { project, most: 10_000 }).await.unwrap()
+}
+
+fn ids(due: &[DueDelivery]) -> BTreeSet<EventId> {
+    due.iter().map(|one| one.id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_endpoint_hears_of_each_event_once_and_a_lease_that_ends_brings_it_back() {
+    on_every_database(async |store: Store| {
+        let (project, hooks) = (attach(&store, 250).await, [hook(1), hook(2)]);
+        hand_out(&store, project, &hooks).await;
+        hand_out(&store, project, &hooks).await;
+        assert_eq!(all(&store, project).await.len(), 500);
+        let first = claim(&store, project, hooks[0].0, 100, NOW).await;
+        let rest = claim(&store, project, hooks[0].0, 1_000, NOW).await;
+        assert_eq!((first.len(), rest.len()), (100, 150));
+        assert!(ids(&first).is_disjoint(&ids(&rest)));
+        assert!(first.iter().all(|due| due.attempt == 1 && due.external_id.as_ref().unwrap().starts_with("user-")));
+        store.run(finish(&first[0], Outcome::Delivered)).await.unwrap();
+        store.run(finish(&first[1], Outcome::Parked)).await.unwrap();
+        assert!(claim(&store, project, hooks[0].0, 1_000, NOW.plus(LEASE - 1)).await.is_empty());
+        let again = claim(&store, project, hooks[0].0, 1_000, NOW.plus(LEASE)).await;
+        assert_eq!((again.len(), again.iter().all(|due| due.attempt == 2)), (248, true));
+        // Who was thought dead and comes late says nothing about the try that another makes.
+        let late = rest.iter().find(|due| due.id == again[0].id).unwrap_or(&first[2]);
+        store.run(finish(late, Outcome::Parked)).await.unwrap();
+        let counted = store.read(Waiting { project, webhook: hooks[0].0 }).await.unwrap();
+        assert_eq!(counted, (248, 1));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_claim_at_once_share_what_there_is() {
+    let (cluster, mut nodes) = (Cluster::shared().unwrap(), Vec::new());
+    let url = cluster.database().unwrap();
+    for _ in 0..3 {
+        nodes.push(Store::connect(&url, PostgresOptions::default()).await.unwrap());
+    }
+    let (project, hooks) = (attach(&nodes[0], 300).await, Arc::new([hook(1)]));
+    join_all(nodes.iter().map(|node| hand_out(node, project, hooks.as_slice()))).await;
+    let mut claimed = Vec::new();
+    loop {
+        let round = join_all(nodes.iter().map(|node| claim(node, project, hooks[0].0, 8, NOW))).await.concat();
+        if round.is_empty() {
+            break;
+        }
+        claimed.extend(round);
+    }
+    assert_eq!((claimed.len(), ids(&claimed).len()), (300, 300));
+    for node in nodes {
+        node.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_old_goes_with_its_deliveries() {
+    on_every_database(async |store: Store| {
+        let (project, hooks) = (attach(&store, 40).await, [hook(1)]);
+        hand_out(&store, project, &hooks).await;
+        assert_eq!(store.run(ForgetEvents { project, before: NOW }).await.unwrap(), 0);
+        assert_eq!(all(&store, project).await.len(), 40);
+        while store.run(ForgetEvents { project, before: NOW.plus(DAY) }).await.unwrap() > 0 {}
+        assert!(all(&store, project).await.is_empty());
+        assert!(claim(&store, project, hooks[0].0, 100, NOW).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_before_there_was_an_endpoint_is_not_told_to_one_that_comes_later() {
+    on_every_database(async |store: Store| {
+        let project = attach(&store, 10).await;
+        hand_out(&store, project, &[]).await;
+        hand_out(&store, project, &[hook(1)]).await;
+        assert!(all(&store, project).await.is_empty());
+        assert!(claim(&store, project, hook(1).0, 100, NOW).await.is_empty());
+    })
+    .await;
+}
