@@ -2,7 +2,8 @@
 //!
 //! A definition is data: indicators, which are conditions over checks and counts, each with a weight and the reason for it; and
 //! from which scores on it is how severe. The score is the sum of the weights whose conditions hold, at most 100: whoever
-//! reads it can add it up again. What isn't known adds nothing. A condition may ask several checks at once, so that what
+//! reads it can add it up again. What isn't known adds nothing, and where nothing is
+//! known there is no score. A condition may ask several checks at once, so that what
 //! comes together weighs more. Ours ship with the product ([`shipped`]); a project's document with the same id goes in the
 //! place of one.
 //!
@@ -86,10 +87,22 @@ pub struct Risk {
     /// Actions that it is scored on; every one when empty.
     #[serde(default)]
     pub actions: Vec<ActionName>,
+    /// Whether it is scored at all.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub enabled: bool,
     /// What speaks for it.
     pub indicators: Vec<Indicator>,
     /// How severe which score is.
     pub cutoffs: Cutoffs,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_true(value: &bool) -> bool {
+    *value
 }
 
 impl Risk {
@@ -221,7 +234,8 @@ impl Default for RiskSet {
     }
 }
 
-/// What one evaluation scores: of each risk in its place, `None` where it is not scored on the action.
+/// What one evaluation scores: of each risk in its place, `None` where it is not scored on the action, or nothing that
+/// it asks is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scores {
     scores: Vec<Option<u32>>,
@@ -230,10 +244,11 @@ pub struct Scores {
 }
 
 impl RiskSet {
-    /// Compiles risks that have no problems.
+    /// Compiles risks that have no problems; those that are switched off are as good as not there.
     pub fn compile(risks: &[Risk]) -> Self {
+        let risks: Vec<&Risk> = risks.iter().filter(|risk| risk.enabled).collect();
         let policies: Vec<_> = risks.iter().enumerate().flat_map(|(place, risk)| risk.policies(place)).collect();
-        let compiled = |risk: &Risk| Compiled {
+        let compiled = |risk: &&Risk| Compiled {
             id: risk.id.to_string(),
             name: risk.name.clone(),
             actions: risk.actions.clone(),
@@ -275,10 +290,16 @@ impl RiskSet {
                 *score = score.saturating_add(*weight).min(MOST);
             }
         }
+        // Of what nothing is known the score isn't either: nought would be below every limit that a policy names.
+        for (place, score) in scores.iter_mut().enumerate().filter(|(_, score)| **score == Some(0)) {
+            if !self.indicators.is_any_known(|id| place_of(id).0 == place, facts) {
+                *score = None;
+            }
+        }
         Scores { scores, held }
     }
 
-    /// The score of a risk; `None` when it is not scored on this action, or there is none.
+    /// The score of a risk; `None` when it is not scored on this action, nothing is known of it, or there is none.
     pub fn score_of(&self, id: &str, scores: &Scores) -> Option<u32> {
         let place = self.risks.iter().position(|risk| risk.id == id)?;
         scores.scores.get(place).copied().flatten()

@@ -94,11 +94,12 @@ fn names(wanted: &Wanted, staying: &Staying) -> Names {
     }
 }
 
-/// The ids of those that ship, that files name, and that stay.
+/// The ids of those that ship, that files name, and that stay; but for those that are switched off.
 fn risks(wanted: &Wanted, staying: &Staying) -> Vec<String> {
     let shipped = risk::shipped();
-    let own = wanted.risks.iter().map(|placed| &placed.document).chain(staying.risks.iter().map(|(risk, _)| risk));
-    let mut ids: Vec<String> = shipped.iter().chain(own).map(|risk| risk.id.to_string()).collect();
+    let own = || wanted.risks.iter().map(|placed| &placed.document).chain(staying.risks.iter().map(|(risk, _)| risk));
+    let is_on = |risk: &&Risk| own().all(|other| other.id != risk.id || other.enabled);
+    let mut ids: Vec<String> = shipped.iter().chain(own()).filter(is_on).map(|risk| risk.id.to_string()).collect();
     ids.sort_unstable();
     ids.dedup();
     ids

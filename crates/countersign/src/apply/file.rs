@@ -12,7 +12,7 @@ use countersign_engine::{
         Condition, Policy, Then,
         syntax::{self, Parsed},
     },
-    risk::Risk,
+    risk::{self, Risk},
     time::Timestamp,
 };
 use countersign_store::op::Entry;
@@ -77,6 +77,14 @@ struct EntrySpec {
     note: Option<String>,
     #[serde(default)]
     expires_at: Option<String>,
+}
+
+/// One of the risks that ship, and that it is not wanted: nothing else need be said of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SwitchedOff {
+    id: String,
+    enabled: bool,
 }
 
 /// What `then` may be written with: only there to point at the part that is wrong.
@@ -316,6 +324,12 @@ impl Reader<'_, '_> {
     }
 
     fn risk(&mut self, node: Node) {
+        if let Ok(SwitchedOff { id, enabled: false }) = decode::read::<SwitchedOff>(&node)
+            && let Some(shipped) = risk::shipped().into_iter().find(|risk| risk.id.as_str() == id)
+        {
+            let document = Risk { enabled: false, ..shipped };
+            return self.wanted.risks.push(Placed { document, file: self.file, node });
+        }
         let indicators = match node.get("indicators").map(|node| &node.value) {
             Some(Value::List(indicators)) => indicators.as_slice(),
             _ => &[],

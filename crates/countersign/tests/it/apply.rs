@@ -359,6 +359,11 @@ fn a_risk_of_ones_own_goes_in_the_place_of_one_that_ships() {
     assert!(told.contains("there is no risk `resale`"), "{told}");
     let said = operator.apply("project: shop\n", &["--prune"]);
     assert!(said.contains("- risk \"ato\"") && said.contains("- risk \"resale\""), "{said}");
+    // Switched off, one of ours is as good as not there.
+    let off = "project: shop\nrisks: [{ id: bot, enabled: false }]\n";
+    assert!(operator.apply(off, &[]).contains("+ risk \"bot\""));
+    let told = operator.refused(&format!("project: shop\n{}", policy.replace("risk.resale.score > 10 or ", "")), &[]);
+    assert!(told.contains("there is no risk `bot`"), "{told}");
 }
 
 #[test]

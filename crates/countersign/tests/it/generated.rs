@@ -72,12 +72,13 @@ fn the_page_of_checks_is_the_table() {
 fn the_page_of_risks_is_what_ships() {
     let mut page = String::from(
         "# Risks\n\nA risk is a weighted reading of the checks: what speaks for it is added up, to 100 at most. From the low cutoff on an evaluation shows it under \
-         `risks`, with every condition that held and what that added. What isn't known adds nothing. A risk decides nothing by itself: policies may ask for \
+         `risks`, with every condition that held and what that added. What isn't known adds nothing, and where nothing that a risk asks is known, it has no score. A risk decides nothing by itself: policies may ask for \
          `risk.<id>.score` and `risk.<id>.severity`. A risk that is not scored on an action has neither there; below the low cutoff it has a score and no severity.\n\n\
          A project has those below without doing anything. `countersign apply` puts one of your own in the place of one with the same `id`, or adds it:\n\n\
          ```yaml\nproject: shop\nrisks:\n  - id: account_sharing\n    name: Account sharing\n    actions: [access]\n    indicators:\n      \
          - { when: device_count > 5, weight: 40, reason: our plans allow five }\n      - { when: impossible_travel, weight: 30 }\n    \
-         cutoffs: { low: 20, medium: 40, high: 60, maximum: 90 }\n```\n\n\
+         cutoffs: { low: 20, medium: 40, high: 60, maximum: 90 }\n  - { id: linked_accounts, enabled: false }\n```\n\n\
+         `enabled: false` switches one off; of ours nothing else need be said. A policy that names it is refused then.\n\n\
          An indicator's `when` is a condition over checks, `event_count.…` and `distinct_count.…`, as in [policies](policies.md); a condition over several checks lets \
          what comes together weigh more. Weights and cutoffs are whole numbers from 1 to 100. Weights of ours are judgements, not measurements: each has its reason \
          beside it; try yours with a policy in `shadow`. This page is made from what ships.\n",

@@ -201,6 +201,12 @@ impl PolicySet {
             .filter_map(|policy| Some((policy.id, policy.budget.as_ref()?)))
     }
 
+    /// Whether anything is known about the condition of any of the policies that `of` names.
+    pub fn is_any_known(&self, of: impl Fn(PolicyId) -> bool, facts: &[Fact<'_>]) -> bool {
+        let mut theirs = self.policies.iter().filter(|policy| of(policy.id));
+        theirs.any(|policy| self.program.holds(policy.start, facts).is_some())
+    }
+
     /// Runs the policies of `action` over the values of the operands.
     pub fn run(&self, action: &str, facts: &[Fact<'_>]) -> Outcome<'_> {
         self.run_within(action, facts, &[])

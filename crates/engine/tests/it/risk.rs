@@ -19,6 +19,7 @@ fn risk(id: &str, indicators: &[(&str, u32)]) -> Risk {
         name: "A risk".into(),
         description: None,
         actions: Vec::new(),
+        enabled: true,
         indicators: indicators
             .iter()
             .map(|(when, weight)| Indicator { when: parse(when).unwrap().condition, weight: *weight, reason: None })
@@ -83,7 +84,6 @@ fn a_score_is_the_sum_of_what_holds() {
             100,
             Some(Severity::Maximum),
         ),
-        (vec![], 0, None),
     ] {
         let scores = set.score("login", &facts(&set, &known));
         assert_eq!(set.score_of("ato", &scores), Some(score), "{known:?}");
@@ -93,6 +93,9 @@ fn a_score_is_the_sum_of_what_holds() {
         assert_eq!(told.min(100), if severity.is_some() { score } else { 0 }, "{known:?}: each weight is told");
     }
     assert_eq!(set.score_of("gone", &set.score("login", &[])), None);
+    // Where nothing is known there is nothing to compare with.
+    let scores = set.score("login", &facts(&set, &[]));
+    assert_eq!((set.score_of("ato", &scores), set.severity_of("ato", &scores)), (None, None));
 }
 
 #[test]
@@ -172,11 +175,12 @@ proptest! {
             let known: Vec<_> = names.into_iter().zip(known).filter_map(|(name, is)| Some((name, Fact::Bool((*is)?)))).collect();
             let scores = set.score("login", &facts(&set, &known));
             prop_assert_eq!(set.score("login", &facts(&set, &known)), scores.clone());
-            Ok(set.score_of("ato", &scores).unwrap())
+            Ok(set.score_of("ato", &scores))
         };
         let before = score(&known)?;
         let by_hand: u32 = weights.iter().zip(&known).filter(|(_, is)| **is == Some(true)).map(|(weight, _)| weight).sum();
-        prop_assert_eq!(before, by_hand.min(100));
+        let is_known = known.iter().any(Option::is_some);
+        prop_assert_eq!(before, is_known.then_some(by_hand.min(100)));
         let mut with_more = known.clone();
         with_more[more] = Some(true);
         prop_assert!(score(&with_more)? >= before);
@@ -194,4 +198,15 @@ fn whoever_is_seen_for_the_first_time_is_no_takeover() {
         set.severity_of("ato", &scores)
     };
     assert_eq!((new(true), new(false)), (None, Some(Severity::Medium)));
+}
+
+#[test]
+fn one_that_is_switched_off_is_as_good_as_not_there() {
+    let off = Risk { enabled: false, ..risk("ato", &[("is_new_device", 90)]) };
+    let set = RiskSet::compile(&merged(vec![off]));
+    assert!(set.ids().all(|id| id != "ato"));
+    assert_eq!(set.ids().count(), shipped().len() - 1);
+    let scores = set.score("login", &facts(&set, &[("is_new_device", Fact::Bool(true))]));
+    assert_eq!(set.score_of("ato", &scores), None);
+    assert!(set.readings(&scores).iter().all(|reading| reading.definition != "ato"));
 }
