@@ -210,7 +210,11 @@ impl Life {
             history.devices.push(device);
         }
         assert_eq!(challenged.last(), Some(&!told_at.is_empty()), "{}: what is so is told", self.name);
-        assert!(told_at.windows(2).all(|two| two[1].since(two[0]) >= DAY), "{}: once a day", self.name);
+        assert!(
+            told_at.iter().zip(told_at.iter().skip(1)).all(|(one, next)| next.since(*one) >= DAY),
+            "{}: once a day",
+            self.name
+        );
         (challenged, low, high)
     }
 }
