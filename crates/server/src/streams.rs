@@ -14,6 +14,10 @@ use tokio::sync::{Notify, watch};
 
 use crate::config::EventsConfig;
 
+/// Streams that one browser may hold: one that all its tabs share, and a few more for tabs that can't share one and for
+/// those that a proxy has not let go of yet. The newest is the one that is known to be alive, so the oldest makes room.
+const PER_BROWSER: usize = 4;
+
 /// Whose stream.
 type Key = (ProjectId, BrowserId);
 
@@ -40,7 +44,25 @@ struct Open {
     number: u64,
     network: Arc<str>,
     asn: Option<u32>,
-    tell: watch::Sender<i64>,
+    tell: watch::Sender<News>,
+}
+
+/// What a stream is to say.
+#[derive(Clone, Copy, Debug)]
+struct News {
+    /// The newest logout that the browser knows of, or is told of now.
+    told: i64,
+    /// A newer stream of the same browser has taken its place.
+    displaced: bool,
+}
+
+/// What a stream hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The browser was logged out, then.
+    LoggedOut(i64),
+    /// A newer stream of the same browser has taken its place: it is over.
+    Displaced,
 }
 
 /// Why no stream is opened.
@@ -67,7 +89,7 @@ pub struct Held {
     streams: Arc<Streams>,
     key: Key,
     number: u64,
-    told: watch::Receiver<i64>,
+    news: watch::Receiver<News>,
 }
 
 impl Streams {
@@ -79,23 +101,28 @@ impl Streams {
     /// Opens a stream for a browser that was told of all logouts up to `told`.
     pub fn open(self: &Arc<Self>, key: Key, line: Line, told: i64) -> Result<Held, Full> {
         let mut state = self.lock();
-        if state.closed || state.total >= self.limits.streams {
+        let network: Arc<str> = line.network.into();
+        let leaves = state.open.get(&key).filter(|streams| streams.len() >= PER_BROWSER).and_then(|its| its.first());
+        let (leaves, room_here) =
+            leaves.map_or((None, 0), |open| (Some(open.number), u32::from(open.network == network)));
+        if state.closed || state.total - u32::from(leaves.is_some()) >= self.limits.streams {
             return Err(Full::Node);
         }
-        let network: Arc<str> = line.network.into();
-        let here = state.by_network.entry(Arc::clone(&network)).or_default();
-        if *here >= self.limits.streams_per_address {
+        if state.by_network.get(&network).copied().unwrap_or_default() - room_here >= self.limits.streams_per_address {
             return Err(Full::Address);
         }
-        *here += 1;
+        if let Some(oldest) = leaves.and_then(|number| state.remove(&key, number)) {
+            oldest.tell.send_modify(|news| news.displaced = true);
+        }
+        *state.by_network.entry(Arc::clone(&network)).or_default() += 1;
         state.total += 1;
         state.opened += 1;
-        let (number, (tell, told)) = (state.opened, watch::channel(told));
+        let (number, (tell, news)) = (state.opened, watch::channel(News { told, displaced: false }));
         state.open.entry(key).or_default().push(Open { number, network, asn: line.asn, tell });
         state.fresh.insert(key);
         drop(state);
         self.news.notify_one();
-        Ok(Held { streams: Arc::clone(self), key, number, told })
+        Ok(Held { streams: Arc::clone(self), key, number, news })
     }
 
     /// How many are open.
@@ -132,7 +159,7 @@ impl Streams {
             // The newest says where the browser is now; the one that was told least says what is missing.
             let Some(streams) = state.open.get(&key) else { continue };
             let Some(last) = streams.last() else { continue };
-            let told = streams.iter().map(|open| *open.tell.borrow()).min().unwrap_or_default();
+            let told = streams.iter().map(|open| open.tell.borrow().told).min().unwrap_or_default();
             let (project, browser) = key;
             let present = Present { browser, network: last.network.to_string(), asn: last.asn, told };
             fresh.entry(project).or_default().push(present);
@@ -148,9 +175,9 @@ impl Streams {
     /// Tells a browser that it was logged out at `at`, if it holds a stream here and doesn't know.
     pub fn tell(&self, key: Key, at: i64) {
         for open in self.lock().open.get(&key).into_iter().flatten() {
-            open.tell.send_if_modified(|told| {
-                let is_news = at > *told;
-                *told = at.max(*told);
+            open.tell.send_if_modified(|news| {
+                let is_news = at > news.told;
+                news.told = at.max(news.told);
                 is_news
             });
         }
@@ -163,40 +190,49 @@ impl Streams {
         state.open.clear();
     }
 
-    fn remove(&self, (key, number): (&Key, u64)) {
-        let mut state = self.lock();
-        let Some(streams) = state.open.get_mut(key) else { return };
-        let Some(place) = streams.iter().position(|open| open.number == number) else { return };
-        let open = streams.remove(place);
-        if streams.is_empty() {
-            state.open.remove(key);
-        }
-        state.total -= 1;
-        if let Some(here) = state.by_network.get_mut(&open.network) {
-            *here -= 1;
-            if *here == 0 {
-                state.by_network.remove(&open.network);
-            }
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl State {
+    /// Takes a stream out, and gives back its room; `None` where it has gone already.
+    fn remove(&mut self, key: &Key, number: u64) -> Option<Open> {
+        let streams = self.open.get_mut(key)?;
+        let place = streams.iter().position(|open| open.number == number)?;
+        let open = streams.remove(place);
+        if streams.is_empty() {
+            self.open.remove(key);
+        }
+        self.total -= 1;
+        if let Some(here) = self.by_network.get_mut(&open.network) {
+            *here -= 1;
+            if *here == 0 {
+                self.by_network.remove(&open.network);
+            }
+        }
+        Some(open)
+    }
+}
+
 impl Held {
-    /// Waits for the next logout; `None`: the stream is over.
-    pub async fn logged_out(&mut self) -> Option<i64> {
-        self.told.changed().await.ok()?;
-        Some(*self.told.borrow_and_update())
+    /// Waits for what there is to say; `None`: the stream is over.
+    pub async fn hears(&mut self) -> Option<Heard> {
+        // Told before its sender is dropped: what was said last is heard all the same.
+        let changed = self.news.changed().await;
+        let news = *self.news.borrow_and_update();
+        match changed {
+            _ if news.displaced => Some(Heard::Displaced),
+            Ok(()) => Some(Heard::LoggedOut(news.told)),
+            Err(_) => None,
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.streams.remove((&self.key, self.number));
+        drop(self.streams.lock().remove(&self.key, self.number));
     }
 }
 
@@ -239,14 +275,38 @@ mod tests {
         let other = streams.open(key(2), from("b"), 0).unwrap();
         streams.tell(key(1), 5);
         streams.tell(key(1), 5);
-        assert_eq!(one.logged_out().await, Some(5));
-        assert!(!knows.told.has_changed().unwrap() && !other.told.has_changed().unwrap());
+        assert_eq!(one.hears().await, Some(Heard::LoggedOut(5)));
+        assert!(!knows.news.has_changed().unwrap() && !other.news.has_changed().unwrap());
         streams.tell(key(1), 4);
         streams.tell(key(1), 6);
-        assert_eq!((one.logged_out().await, knows.logged_out().await), (Some(6), Some(6)));
+        let six = Some(Heard::LoggedOut(6));
+        assert_eq!((one.hears().await, knows.hears().await), (six, six));
         streams.close();
-        assert_eq!(one.logged_out().await, None);
+        assert_eq!(one.hears().await, None);
         assert_eq!(streams.open(key(1), from("a"), 0).unwrap_err(), Full::Node);
+    }
+
+    #[tokio::test]
+    async fn one_browser_has_only_so_many_and_the_oldest_makes_room() {
+        let streams = Streams::new(EventsConfig { streams: 5, streams_per_address: 4 });
+        let mut first = streams.open(key(1), from("a"), 0).unwrap();
+        let mut held: Vec<_> = (0..3).map(|_| streams.open(key(1), from("a"), 0).unwrap()).collect();
+        // The address is full for others, and for this browser as well unless one of its own makes room there.
+        assert_eq!(streams.open(key(2), from("a"), 0).unwrap_err(), Full::Address);
+        held.push(streams.open(key(1), from("a"), 0).unwrap());
+        assert_eq!((streams.count(), first.hears().await), (4, Some(Heard::Displaced)));
+        streams.tell(key(1), 5);
+        assert_eq!(held[3].hears().await, Some(Heard::LoggedOut(5)));
+        // It has gone already: its end gives nothing back a second time.
+        drop(first);
+        assert_eq!(streams.count(), 4);
+        let other = streams.open(key(2), from("b"), 0).unwrap();
+        assert_eq!(streams.open(key(3), from("c"), 0).unwrap_err(), Full::Node);
+        held.push(streams.open(key(1), from("b"), 0).unwrap());
+        assert_eq!(streams.lock().by_network[&Arc::from("a")], 3);
+        drop((held, other));
+        let state = streams.lock();
+        assert!(state.total == 0 && state.open.is_empty() && state.by_network.is_empty());
     }
 
     #[test]

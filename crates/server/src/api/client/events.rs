@@ -27,7 +27,7 @@ use crate::{
     },
     context::Ctx,
     enrich::{address, place},
-    streams::{Full, Held, Line},
+    streams::{Full, Heard, Held, Line},
 };
 
 /// A stream's least and most life, in milliseconds: with the time to come back less than the minute for which a browser is
@@ -39,6 +39,10 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// What a browser waits before it comes back.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// What a browser waits whose stream had to make room for a newer one of its own: if all its tabs came back at once, they would
+/// go on pushing each other out.
+const RETRY_DISPLACED: Duration = Duration::from_secs(40);
 
 /// Seconds until a refused one may try again.
 const RETRY_AFTER: u32 = 60;
@@ -122,13 +126,17 @@ fn answer(held: Held, life: Duration) -> Response {
 fn events(held: Held, life: Duration) -> impl Stream<Item = Result<Event, Infallible>> {
     let greeting = stream::once(async { Ok(Event::default().retry(RETRY).comment("here")) });
     let ends = Instant::now() + life;
-    let told = stream::unfold(held, move |mut held| async move {
-        let at = tokio::select! {
-            at = held.logged_out() => at?,
+    let told = stream::unfold(Some(held), move |held| async move {
+        let mut held = held?;
+        let heard = tokio::select! {
+            heard = held.hears() => heard?,
             () = sleep_until(ends) => return None,
         };
-        // An event without data is dropped by browsers.
-        Some((Ok(Event::default().event("logout").id(at.to_string()).data("{}")), held))
+        Some(match heard {
+            // An event without data is dropped by browsers.
+            Heard::LoggedOut(at) => (Ok(Event::default().event("logout").id(at.to_string()).data("{}")), Some(held)),
+            Heard::Displaced => (Ok(Event::default().retry(RETRY_DISPLACED).comment("there is a newer one")), None),
+        })
     });
     stream::StreamExt::chain(greeting, told)
 }

@@ -129,6 +129,28 @@ async fn a_browser_that_is_logged_out_is_told_at_once_and_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_opens_one_stream_after_the_other_keeps_the_newest() {
+    let app = TestApp::start().await;
+    let (mine, other) = (app.browser(), app.browser());
+    let told = mine.evaluate("post", json!({"user": "ada"})).await;
+    let mut oldest = Stream::open(&app, listen(&mine, &told.device_token)).await;
+    let mut others = Vec::new();
+    for _ in 0..4 {
+        others.push(Stream::open(&app, listen(&mine, &told.device_token)).await);
+    }
+    // Its tab is told to stay away for a while, so that the tabs don't push each other out in turn.
+    oldest.hears("retry: 40000").await;
+    while oldest.more().await > 0 {}
+    assert!(oldest.heard.ends_with("\r\n0\r\n\r\n"), "it was ended, not cut: {}", oldest.heard);
+    assert_eq!(app.ctx.streams.count(), 4);
+    becomes(&app, &other, "ada", true).await;
+    detach(&app, &mine, &told).await;
+    for stream in &mut others {
+        stream.hears("event: logout").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_places_at_once_are_seen_while_both_are_there_and_no_longer() {
     let app = TestApp::start().await;
     let (mine, other) = (app.browser(), app.browser());
