@@ -21,6 +21,7 @@ mod machine;
 mod process;
 mod report;
 mod run;
+mod streams;
 mod subject;
 mod traffic;
 
@@ -36,6 +37,8 @@ struct Cli {
 enum Command {
     /// Runs everything and prints the results.
     Run(RunOptions),
+    /// Holds many event streams open on the product, and logs browsers out.
+    Streams(streams::StreamsOptions),
     /// Serves the first floor: parses an evaluation and answers.
     FloorA(floor::ParseOptions),
     /// Serves the second floor: the same, and commits what an evaluation must write.
@@ -59,6 +62,7 @@ fn execute(command: Command) -> Result<(), BenchError> {
         (tokio::runtime::Builder::new_multi_thread(), tokio::runtime::Builder::new_current_thread());
     match command {
         Command::Run(options) => driver.enable_all().build()?.block_on(run::run(&options)),
+        Command::Streams(options) => driver.enable_all().build()?.block_on(streams::run(&options)),
         Command::FloorA(options) => servers.enable_all().build()?.block_on(floor::serve_parse(options)),
         Command::FloorB(options) => servers.enable_all().build()?.block_on(floor::serve_commit(&options)),
     }

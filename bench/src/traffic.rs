@@ -49,6 +49,11 @@ impl Traffic {
         Self { target, tokens: RefCell::new(vec![None; POPULATION as usize]) }
     }
 
+    /// The public client id and the origin that its users come with.
+    pub fn caller(&self) -> (&str, &str) {
+        (&self.target.client_id, &self.target.origin)
+    }
+
     /// Which of the first `users` users makes the request numbered `ticket`.
     pub fn user_of(ticket: u64, users: u32) -> u32 {
         u32::try_from(mix(ticket) % u64::from(users.clamp(1, POPULATION))).unwrap_or(0)

@@ -40,6 +40,7 @@ impl Operation for DetachBrowser {
         // One is enough to be told of: whoever used it last.
         if let Some((user, ..)) = attached.iter().max_by_key(|(_, _, seen)| *seen) {
             row::presence::log_out(tx, &project, self.browser, *user, self.now);
+            tx.announce();
         }
         Ok(attached.len())
     }
