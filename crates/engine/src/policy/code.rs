@@ -1,192 +1,224 @@
-//! Conditions as straight code, for the hot path: answers are pushed, and counted with.
+//! Conditions as straight code, for the hot path: masks over the bits of what is claimed.
 //!
-//! A processor guesses where a program goes on, and a wrong guess costs more than a comparison. So a run answers each
-//! distinct question that its policies ask once, and then counts with the answers without looking whether the rest still
-//! matters. Only what costs much (a pattern, a network, a part of a text) is left alone where it can't matter any more.
+//! A processor guesses where a program goes on, and a wrong guess costs more than a comparison. So a run first looks
+//! which claims are true ([`super::claim`]), and then tries all those of one `and` or `or` at once, as one mask a word,
+//! without looking whether the rest still matters. Only what costs much (a pattern, a network, a part of a text) is left
+//! alone where it can't matter any more.
 //!
-//! A truth value is two bits: whether it is true, and whether it can be (Kleene's unknown is not true, but can be). The
-//! stack is two registers; conditions are nested less deep than these have bits
+//! The stack is one register of bits, the top the lowest; conditions are nested less deep than it has bits
 //! ([`MAX_DEPTH`](super::tree::MAX_DEPTH)). What a trace tells step by step is [`super::program`]'s.
 
-use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
+use core::ops::Range;
 
-use super::program::{Kind, Program, Question};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+use super::{
+    claim::{Claim, Claims, Mask},
+    program::{Kind, Program},
+};
 use crate::fact::Fact;
-
-/// Bits of an answer.
-const IS_TRUE: u8 = 1;
-const CAN_BE_TRUE: u8 = 2;
 
 #[derive(Clone, Copy, Debug)]
 enum Code {
-    /// The answer to the question at that place of the table.
-    Push(u32),
-    /// The same, asked now.
-    Ask(u32),
-    /// What is always so.
-    Constant(u8),
-    And,
-    Or,
-    Not,
-    /// Goes on so much further where the top is decided: true for `or`, false for `and`.
-    Skip {
-        decided: bool,
-        by: u32,
-    },
+    /// Whether all (else whether any) of these claims are true.
+    Look { mask: Mask, all: bool, join: Join },
+    /// Whether this one is, found out only now.
+    Ask { claim: Claim, join: Join },
+    /// The top, taken off.
+    Pop { join: Join },
+    /// Goes on so much further where the top is that.
+    Skip { when: bool, by: usize },
+}
+
+/// What becomes of a truth value: it is put together with the top, or with a false one that is pushed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Join {
+    pushed: u8,
+    and: bool,
+}
+
+impl Join {
+    const PUSH: Self = Self { pushed: 1, and: false };
+    const AND: Self = Self { pushed: 0, and: true };
+    const OR: Self = Self { pushed: 0, and: false };
+
+    const fn onto(self, stack: u64, truth: bool) -> u64 {
+        let stack = stack << self.pushed;
+        if self.and { stack & (truth as u64 | !1) } else { stack | truth as u64 }
+    }
 }
 
 /// Conditions of a list of policies, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Codes {
     code: Vec<Code>,
-    /// Where each begins; each ends where the next begins.
-    starts: Vec<usize>,
-    /// The questions that are asked before any of them is run.
-    asked: Box<[u32]>,
-}
-
-/// The truth values of a run, the top in the lowest bits.
-#[derive(Default)]
-struct Stack {
-    is: u64,
-    can: u64,
-}
-
-impl Stack {
-    const fn push(&mut self, answer: u8) {
-        self.is = (self.is << 1) | (answer & IS_TRUE) as u64;
-        self.can = (self.can << 1) | (answer / CAN_BE_TRUE) as u64;
-    }
-
-    const fn and(&mut self) {
-        let (is, can) = (self.is | !1, self.can | !1);
-        self.is = (self.is >> 1) & is;
-        self.can = (self.can >> 1) & can;
-    }
-
-    const fn or(&mut self) {
-        let (is, can) = (self.is & 1, self.can & 1);
-        self.is = (self.is >> 1) | is;
-        self.can = (self.can >> 1) | can;
-    }
-
-    const fn not(&mut self) {
-        let (is, can) = (self.is & 1, self.can & 1);
-        self.is = (self.is & !1) | (can ^ 1);
-        self.can = (self.can & !1) | (is ^ 1);
-    }
-
-    const fn is_decided(&self, truth: bool) -> bool {
-        if truth { self.is & 1 == 1 } else { self.can & 1 == 0 }
-    }
-}
-
-fn answer(question: &Question, facts: &[Fact<'_>]) -> u8 {
-    match question.test.holds(facts.get(question.slot).copied().unwrap_or(Fact::Unknown)) {
-        Some(true) => IS_TRUE | CAN_BE_TRUE,
-        Some(false) => 0,
-        None => CAN_BE_TRUE,
-    }
+    /// Where each stands.
+    conditions: Vec<Range<usize>>,
+    /// What is looked at before any of them is run.
+    claims: Claims,
 }
 
 impl Codes {
     /// The code of the conditions whose first steps stand there.
-    pub(super) fn of(program: &Program, conditions: impl Iterator<Item = usize>) -> Self {
-        let (mut codes, mut asked) = (Self::default(), BTreeSet::new());
+    pub(super) fn of(program: &Program, conditions: &[usize]) -> Self {
+        let mut found = BTreeSet::new();
         for at in conditions {
-            codes.starts.push(codes.code.len());
-            codes.add(program, at, &mut asked);
+            cheap(program, Part { at: *at, wanted: true }, &mut found);
         }
-        codes.asked = asked.into_iter().collect();
-        codes
-    }
-
-    fn add(&mut self, program: &Program, at: usize, asked: &mut BTreeSet<u32>) {
-        match program.kind(at) {
-            Kind::All => self.fold(program, at, (Code::And, false), asked),
-            Kind::Any => self.fold(program, at, (Code::Or, true), asked),
-            Kind::Not => {
-                self.add(program, at + 1, asked);
-                self.code.push(Code::Not);
-            }
-            Kind::Test(place) => {
-                let number = u32::try_from(place).unwrap_or(u32::MAX);
-                if program.question(place).is_some_and(|question| question.test.is_costly()) {
-                    self.code.push(Code::Ask(number));
-                } else {
-                    asked.insert(number);
-                    self.code.push(Code::Push(number));
-                }
-            }
-            Kind::Never => self.code.push(Code::Constant(CAN_BE_TRUE)),
-        }
-    }
-
-    fn fold(&mut self, program: &Program, at: usize, (and_or, decided): (Code, bool), asked: &mut BTreeSet<u32>) {
-        let mut parts = program.parts(at);
-        match parts.next() {
-            Some(first) => self.add(program, first, asked),
-            None => self.code.push(Code::Constant(if decided { 0 } else { IS_TRUE | CAN_BE_TRUE })),
-        }
-        for part in parts {
-            let before = self.code.len();
-            self.code.push(Code::Skip { decided, by: 0 });
-            self.add(program, part, asked);
-            self.code.push(and_or);
-            let its = self.code.get(before + 1..).unwrap_or_default();
-            if its.iter().any(|code| matches!(code, Code::Ask(_))) {
-                let by = u32::try_from(its.len()).unwrap_or(u32::MAX);
-                self.code.splice(before..=before, [Code::Skip { decided, by }]);
-            } else {
-                self.code.remove(before);
-            }
-        }
+        let (claims, masks) = Claims::new(program, found);
+        let mut writer = Writer { program, masks, code: Vec::new() };
+        let write = |at: &usize| {
+            let start = writer.code.len();
+            writer.add(Part { at: *at, wanted: true }, Join::PUSH);
+            start..writer.code.len()
+        };
+        let conditions = conditions.iter().map(write).collect();
+        Self { code: writer.code, conditions, claims }
     }
 
     /// The places, among the conditions, of those that hold, in order; each is run when the one before was taken.
     pub(super) fn holding(&self, program: &Program, facts: &[Fact<'_>]) -> impl Iterator<Item = usize> {
-        let questions = program.table();
-        let mut answers = vec![CAN_BE_TRUE; questions.len()];
-        for place in &self.asked {
-            let place = usize::try_from(*place).unwrap_or(usize::MAX);
-            if let (Some(kept), Some(question)) = (answers.get_mut(place), questions.get(place)) {
-                *kept = answer(question, facts);
-            }
+        let words = self.claims.borne_out(program, facts);
+        let code = |range: &Range<usize>| self.code.get(range.clone()).unwrap_or_default();
+        let holds = move |code| run(code, &words, |claim| claim.is_true(program, facts));
+        self.conditions.iter().enumerate().filter(move |(_, range)| holds(code(range))).map(|(place, _)| place)
+    }
+}
+
+fn run(mut code: &[Code], words: &[u64], ask: impl Fn(Claim) -> bool) -> bool {
+    let mut stack = 0;
+    while let [step, rest @ ..] = code {
+        code = rest;
+        if let Code::Look { mask: Mask { word, bits }, all, join } = *step {
+            let found = words.get(word).copied().unwrap_or(0) & bits;
+            let wanted = if all { bits } else { 0 };
+            stack = join.onto(stack, (found == wanted) == all);
+        } else {
+            (stack, code) = seldom(*step, stack, rest, &ask);
         }
-        let ends = self.starts.iter().skip(1).copied().chain([self.code.len()]);
-        let ranges = self.starts.iter().zip(ends).map(|(start, end)| *start..end).enumerate();
-        ranges.filter(move |(_, range)| self.holds(range.clone(), &answers, questions, facts)).map(|(place, _)| place)
+    }
+    stack & 1 == 1
+}
+
+/// Out of the way of what nearly all steps are.
+#[inline(never)]
+fn seldom(step: Code, stack: u64, rest: &[Code], ask: impl Fn(Claim) -> bool) -> (u64, &[Code]) {
+    let top = stack & 1 == 1;
+    match step {
+        Code::Ask { claim, join } => (join.onto(stack, ask(claim)), rest),
+        Code::Pop { join } => (join.onto(stack >> 1, top), rest),
+        Code::Skip { when, by } if top == when => (stack, rest.get(by..).unwrap_or_default()),
+        Code::Skip { .. } | Code::Look { .. } => (stack, rest),
+    }
+}
+
+/// A part of a condition: its first step, and whether it is wanted to hold or, behind `not`, to fail.
+#[derive(Clone, Copy)]
+struct Part {
+    at: usize,
+    wanted: bool,
+}
+
+/// What a part is, every `not` moved into it.
+enum Node {
+    /// It claims all, else any, of these.
+    Group {
+        all: bool,
+        parts: Vec<Part>,
+    },
+    Cheap(Claim),
+    Costly(Claim),
+    /// What is never known claims what never is.
+    Never,
+}
+
+fn node(program: &Program, Part { at, wanted }: Part) -> Node {
+    let group = |all| Node::Group { all, parts: program.parts(at).map(|at| Part { at, wanted }).collect() };
+    match program.kind(at) {
+        Kind::Not => node(program, Part { at: at + 1, wanted: !wanted }),
+        Kind::All => group(wanted),
+        Kind::Any => group(!wanted),
+        Kind::Test(place) => program.question(place).map_or(Node::Never, |question| {
+            let claim = Claim { slot: question.slot, question: place, wanted };
+            if question.test.is_costly() { Node::Costly(claim) } else { Node::Cheap(claim) }
+        }),
+        Kind::Never => Node::Never,
+    }
+}
+
+/// The claims that are looked at beforehand.
+fn cheap(program: &Program, part: Part, found: &mut BTreeSet<Claim>) {
+    match node(program, part) {
+        Node::Group { parts, .. } => parts.into_iter().for_each(|part| cheap(program, part, found)),
+        Node::Cheap(claim) => drop(found.insert(claim)),
+        Node::Costly(_) | Node::Never => {}
+    }
+}
+
+struct Writer<'a> {
+    program: &'a Program,
+    masks: BTreeMap<Claim, Mask>,
+    code: Vec<Code>,
+}
+
+impl Writer<'_> {
+    fn add(&mut self, part: Part, join: Join) {
+        let code = match node(self.program, part) {
+            Node::Group { all, parts } => return self.group(all, &parts, join),
+            Node::Cheap(claim) => Code::Look { mask: self.mask(claim), all: false, join },
+            Node::Costly(claim) => Code::Ask { claim, join },
+            Node::Never => Code::Look { mask: Mask::default(), all: false, join },
+        };
+        self.code.push(code);
     }
 
-    fn holds(
-        &self,
-        range: core::ops::Range<usize>,
-        answers: &[u8],
-        questions: &[Question],
-        facts: &[Fact<'_>],
-    ) -> bool {
-        let code = self.code.get(range).unwrap_or_default();
-        let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        let mut stack = Stack::default();
-        let mut at = 0;
-        while let Some(step) = code.get(at) {
-            match *step {
-                Code::Push(number) => stack.push(answers.get(place(number)).copied().unwrap_or(CAN_BE_TRUE)),
-                Code::And => stack.and(),
-                Code::Or => stack.or(),
-                Code::Not => stack.not(),
-                Code::Constant(truth) => stack.push(truth),
-                Code::Ask(number) => {
-                    stack.push(questions.get(place(number)).map_or(CAN_BE_TRUE, |question| answer(question, facts)));
-                }
-                Code::Skip { decided, by } => {
-                    if stack.is_decided(decided) {
-                        at += place(by);
-                    }
-                }
+    fn mask(&self, claim: Claim) -> Mask {
+        self.masks.get(&claim).copied().unwrap_or_default()
+    }
+
+    /// Its masks first. If it is no more than one, that is put together with what stands around the group.
+    fn group(&mut self, all: bool, parts: &[Part], join: Join) {
+        let (mut masks, mut rest) = (BTreeMap::new(), Vec::new());
+        for part in parts {
+            if let Node::Cheap(claim) = node(self.program, *part) {
+                let Mask { word, bits } = self.mask(claim);
+                *masks.entry(word).or_insert(0) |= bits;
+            } else {
+                rest.push(*part);
             }
-            at += 1;
         }
-        stack.is & 1 == 1
+        if masks.len() + rest.len() <= 1
+            && let Some(part) = rest.first()
+        {
+            return self.add(*part, join);
+        }
+        if masks.len() <= 1 && rest.is_empty() {
+            let (word, bits) = masks.pop_first().unwrap_or_default();
+            return self.code.push(Code::Look { mask: Mask { word, bits }, all, join });
+        }
+        let inner = if all { Join::AND } else { Join::OR };
+        let mut joins = core::iter::once(Join::PUSH).chain(core::iter::repeat(inner));
+        for ((word, bits), join) in masks.into_iter().zip(&mut joins) {
+            self.code.push(Code::Look { mask: Mask { word, bits }, all, join });
+        }
+        for (part, join) in rest.into_iter().zip(&mut joins) {
+            self.add_unless_decided(!all, part, join);
+        }
+        if join != Join::PUSH {
+            self.code.push(Code::Pop { join });
+        }
+    }
+
+    /// What asks something costly is skipped where the top already decides.
+    fn add_unless_decided(&mut self, when: bool, part: Part, join: Join) {
+        let start = self.code.len();
+        self.add(part, join);
+        let its = self.code.get(start..).unwrap_or_default();
+        if join != Join::PUSH && its.iter().any(|code| matches!(code, Code::Ask { .. })) {
+            self.code.insert(start, Code::Skip { when, by: its.len() });
+        }
     }
 }

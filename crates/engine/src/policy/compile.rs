@@ -237,8 +237,6 @@ fn asked(program: &Program, policies: &[(&Policy, usize)], action: Option<&Actio
     let is_asked =
         |policy: &Policy| policy.actions.is_empty() || action.is_some_and(|action| policy.actions.contains(action));
     let asked = || policies.iter().enumerate().filter(|(_, (policy, _))| is_asked(policy));
-    Asked {
-        places: asked().map(|(place, _)| place).collect(),
-        codes: Codes::of(program, asked().map(|(_, (_, start))| *start)),
-    }
+    let starts: Vec<_> = asked().map(|(_, (_, start))| *start).collect();
+    Asked { places: asked().map(|(place, _)| place).collect(), codes: Codes::of(program, &starts) }
 }

@@ -17,6 +17,7 @@
 
 pub mod analyse;
 mod budget;
+mod claim;
 mod code;
 mod compile;
 mod document;

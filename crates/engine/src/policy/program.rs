@@ -98,11 +98,6 @@ impl Program {
         self.questions.iter()
     }
 
-    /// All questions, by their places.
-    pub(super) fn table(&self) -> &[Question] {
-        &self.questions
-    }
-
     pub(super) fn question(&self, place: usize) -> Option<&Question> {
         self.questions.get(place)
     }

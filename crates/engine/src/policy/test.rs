@@ -121,6 +121,28 @@ impl Test {
         }
     }
 
+    /// The numbers that it compares with: it answers alike for all others between two of them.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = f64> {
+        let than = if let Self::Number { than, .. } = self { Some(*than) } else { None };
+        let equal = self.constants().iter().filter_map(|value| match value {
+            Constant::Number(number) => Some(*number),
+            _ => None,
+        });
+        than.into_iter().chain(equal)
+    }
+
+    /// The texts that it compares with: unless it is costly, it answers alike for all others, and the opposite for these.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.constants().iter().filter_map(|value| match value {
+            Constant::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    fn constants(&self) -> &[Constant] {
+        if let Self::OneOf { values, .. } = self { values } else { &[] }
+    }
+
     /// Whether it asks for something that is true rather than false.
     pub(super) const fn asks_for_truth(&self) -> bool {
         !matches!(self, Self::IsTrue(false))
