@@ -7,6 +7,7 @@ mod corpus;
 mod document;
 mod flip;
 mod guide;
+mod many;
 mod naive;
 mod properties;
 mod set;

@@ -80,7 +80,7 @@ fn comparison() -> impl Strategy<Value = Condition> {
 }
 
 /// Groups of none and of two or more: a group of one is that one.
-fn grouped(leaf: impl Strategy<Value = Condition> + 'static) -> impl Strategy<Value = Condition> {
+pub fn grouped(leaf: impl Strategy<Value = Condition> + 'static) -> impl Strategy<Value = Condition> {
     leaf.prop_recursive(5, 40, 4, |inner| {
         let group = || vec(inner.clone(), 0..4).prop_filter("a group of one", |parts| parts.len() != 1);
         prop_oneof![
