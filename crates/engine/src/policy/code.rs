@@ -158,6 +158,15 @@ fn cheap(program: &Program, part: Part, found: &mut BTreeSet<Claim>) {
     }
 }
 
+/// Whether it asks something costly.
+fn asks(program: &Program, part: Part) -> bool {
+    match node(program, part) {
+        Node::Group { parts, .. } => parts.into_iter().any(|part| asks(program, part)),
+        Node::Costly(_) => true,
+        Node::Cheap(_) | Node::Never => false,
+    }
+}
+
 struct Writer<'a> {
     program: &'a Program,
     masks: BTreeMap<Claim, Mask>,
@@ -179,7 +188,8 @@ impl Writer<'_> {
         self.masks.get(&claim).copied().unwrap_or_default()
     }
 
-    /// Its masks first. If it is no more than one, that is put together with what stands around the group.
+    /// Masks first, what asks something costly last. If it is no more than one mask, that is put together with what
+    /// stands around the group.
     fn group(&mut self, all: bool, parts: &[Part], join: Join) {
         let (mut masks, mut rest) = (BTreeMap::new(), Vec::new());
         for part in parts {
@@ -190,35 +200,31 @@ impl Writer<'_> {
                 rest.push(*part);
             }
         }
-        if masks.len() + rest.len() <= 1
-            && let Some(part) = rest.first()
-        {
-            return self.add(*part, join);
-        }
         if masks.len() <= 1 && rest.is_empty() {
             let (word, bits) = masks.pop_first().unwrap_or_default();
             return self.code.push(Code::Look { mask: Mask { word, bits }, all, join });
         }
+        rest.sort_by_key(|part| asks(self.program, *part));
         let inner = if all { Join::AND } else { Join::OR };
         let mut joins = core::iter::once(Join::PUSH).chain(core::iter::repeat(inner));
         for ((word, bits), join) in masks.into_iter().zip(&mut joins) {
             self.code.push(Code::Look { mask: Mask { word, bits }, all, join });
         }
         for (part, join) in rest.into_iter().zip(&mut joins) {
-            self.add_unless_decided(!all, part, join);
+            self.add_unless(!all, part, join);
         }
         if join != Join::PUSH {
             self.code.push(Code::Pop { join });
         }
     }
 
-    /// What asks something costly is skipped where the top already decides.
-    fn add_unless_decided(&mut self, when: bool, part: Part, join: Join) {
+    /// A part that asks something costly is skipped where the top already decides.
+    fn add_unless(&mut self, when: bool, part: Part, join: Join) {
         let start = self.code.len();
         self.add(part, join);
-        let its = self.code.get(start..).unwrap_or_default();
-        if join != Join::PUSH && its.iter().any(|code| matches!(code, Code::Ask { .. })) {
-            self.code.insert(start, Code::Skip { when, by: its.len() });
+        if join != Join::PUSH && asks(self.program, part) {
+            let by = self.code.len() - start;
+            self.code.insert(start, Code::Skip { when, by });
         }
     }
 }

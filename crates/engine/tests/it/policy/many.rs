@@ -21,7 +21,12 @@ fn held(conditions: &[Condition], world: &World) -> Vec<usize> {
 }
 
 fn plainly(conditions: &[Condition], world: &World) -> Vec<usize> {
-    (0..conditions.len()).filter(|place| naive::truth(&conditions[*place], world) == TRUE).collect()
+    conditions
+        .iter()
+        .enumerate()
+        .filter(|(_, when)| naive::truth(when, world) == TRUE)
+        .map(|(place, _)| place)
+        .collect()
 }
 
 /// Comparisons that are hardly ever the same.
@@ -69,7 +74,8 @@ fn each_of_hundreds_of_comparisons_with_one_number_has_its_own_answer() {
     let conditions: Vec<_> = (0..250).map(|n| condition(&format!("device_count > {n}"))).collect();
     for seen in [0.0, 63.0, 63.5, 64.0, 127.0, 128.5, 250.0] {
         let world = World::from([("device_count".to_owned(), Value::Number(seen))]);
-        assert_eq!(held(&conditions, &world), (0..250).filter(|n| seen > f64::from(*n as u8)).collect::<Vec<_>>());
+        let below = (0_usize..250).zip(0_u8..).filter(|(_, n)| f64::from(*n) < seen);
+        assert_eq!(held(&conditions, &world), below.map(|(place, _)| place).collect::<Vec<_>>());
     }
 }
 
