@@ -88,6 +88,7 @@ impl Codes {
     }
 }
 
+/// Whether the condition holds that the code is of.
 fn run(mut code: &[Code], words: &[u64], ask: impl Fn(Claim) -> bool) -> bool {
     let mut stack = 0;
     while let [step, rest @ ..] = code {

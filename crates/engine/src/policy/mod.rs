@@ -9,6 +9,7 @@
 //! text ⇄ tree ⇄ JSON        syntax, tree         one tree, two spellings
 //!         │ check            type_check           everything that is wrong, each with its place
 //!         ▼ compile          compile, program     operands get slots, conditions become steps
+//!         │                  claim, code          comparisons become bits, and groups masks over them
 //!     PolicySet ─ run ──▶ Outcome                 on the hot path
 //!               └ trace ─▶ what every part saw    for people who ask why
 //! ```
