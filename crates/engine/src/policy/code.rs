@@ -45,9 +45,10 @@ impl Join {
     const AND: Self = Self { pushed: 0, and: true };
     const OR: Self = Self { pushed: 0, and: false };
 
+    /// In bits alone: written as `if`, it becomes a branch that is often guessed wrong.
     const fn onto(self, stack: u64, truth: bool) -> u64 {
-        let stack = stack << self.pushed;
-        if self.and { stack & (truth as u64 | !1) } else { stack | truth as u64 }
+        let (truth, not_and) = (truth as u64, !(self.and as u64));
+        ((stack << self.pushed) & (truth | not_and)) | (truth & not_and)
     }
 }
 
