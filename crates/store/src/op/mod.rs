@@ -6,6 +6,7 @@ mod challenge;
 mod config;
 mod consume;
 mod conversion;
+mod delivery;
 mod device;
 mod evaluate;
 mod evaluation;
@@ -25,6 +26,7 @@ pub use config::{
 };
 pub use consume::{Consume, ConsumeOutcome};
 pub use conversion::{Conversions, ConversionsOfDay};
+pub use delivery::{Delivery, DeliveryState, ReadDeliveries, Replay, Waiting};
 pub use device::DetachBrowser;
 pub use evaluate::{Evaluate, Evaluated, Moment, TooMany};
 pub use evaluation::{EvaluationById, Feedback, Found};
@@ -33,16 +35,14 @@ pub use message::{ClaimMessages, DueMessage, FinishMessage, MessageOutcome, NewM
 pub use presence::{ForgetPresence, KeepPresence, LogoutsSince, Present, Told};
 pub use retire::Retire;
 pub use user::{UpdateUser, Updated, UserDevices, UserSelector, UserUpdate};
-pub use webhook::{
-    ClaimDeliveries, Delivery, DeliveryState, DueDelivery, FinishDelivery, ForgetEvents, HandOutEvents, Outcome,
-    ReadDeliveries, Replay, Waiting,
-};
+pub use webhook::{ClaimDeliveries, DueDelivery, FinishDelivery, ForgetEvents, HandOutEvents, Outcome};
 
 /// Every statement of the product: so that a test can prepare each on every database.
 pub fn statements() -> impl Iterator<Item = &'static crate::Sql> {
     use crate::row;
     [
         config::ALL,
+        delivery::ALL,
         list::ALL,
         message::ALL,
         retire::ALL,
