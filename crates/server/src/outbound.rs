@@ -120,12 +120,21 @@ impl Outbound {
 
     /// Sends a request begun here and reads the whole answer.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, OutboundError> {
-        let request = request.build().map_err(|_| OutboundError::Unsendable)?;
-        self.check(request.url())?;
-        let response = self.client.execute(request).await.map_err(|error| classify(&error))?;
+        let response = self.execute(request).await?;
         let status = response.status();
         let body = read(response, self.limits.answer_bytes).await?;
         Ok(Answer { status, body })
+    }
+
+    /// Sends a request begun here to which the status is answer enough: what else comes is not read.
+    pub async fn send_for_status(&self, request: RequestBuilder) -> Result<StatusCode, OutboundError> {
+        self.execute(request).await.map(|response| response.status())
+    }
+
+    async fn execute(&self, request: RequestBuilder) -> Result<Response, OutboundError> {
+        let request = request.build().map_err(|_| OutboundError::Unsendable)?;
+        self.check(request.url())?;
+        self.client.execute(request).await.map_err(|error| classify(&error))
     }
 
     /// An address written out in the URL never meets the resolver, so it is checked here.

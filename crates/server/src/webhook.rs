@@ -21,18 +21,10 @@ use crate::{
     webhook_signature::{ID_HEADER, SIGNATURE_HEADER, SigningKey, TIMESTAMP_HEADER},
 };
 
-/// Of an endpoint's answer no more is read than this: only its status counts.
-const ANSWER_BYTES: usize = 16 * 1024;
-
 /// The client that endpoints are told with.
 pub fn outbound(config: WebhooksConfig) -> Result<Outbound, SetUpError> {
     let total = Duration::from_secs(config.timeout_seconds);
-    let limits = Limits {
-        total,
-        answer_bytes: ANSWER_BYTES,
-        allow_private: config.allow_private_addresses,
-        ..Limits::default()
-    };
+    let limits = Limits { total, allow_private: config.allow_private_addresses, ..Limits::default() };
     Outbound::new(limits)
 }
 

@@ -153,7 +153,7 @@ async fn send(ctx: &Ctx, outbound: &Outbound, due: &DueDelivery, endpoint: &Webh
     let seconds = ctx.clock.now().millis().div_euclid(SECOND);
     let request = webhook::request(outbound, endpoint, &secrets, (&due.id.to_string(), seconds), body);
     let request = request.ok_or_else(|| "the request can't be put together".to_owned())?;
-    outbound.send(request).await.map(|answer| answer.status.as_u16()).map_err(|error| error.to_string())
+    outbound.send_for_status(request).await.map(|status| status.as_u16()).map_err(|error| error.to_string())
 }
 
 /// When to try again, if ever. Spread by a tenth, so that what failed together doesn't come back together.
