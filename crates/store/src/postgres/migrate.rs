@@ -1,5 +1,5 @@
-//! Brings a PostgreSQL database to the newest schema. Several nodes may start at once: each step is looked at and taken
-//! under one lock.
+//! Brings a PostgreSQL database to the newest schema: all steps that are missing in one transaction, so that an upgrade that
+//! fails leaves what was there. Several nodes may start at once: the steps are looked at and taken under one lock.
 
 use super::{
     address::Address,
@@ -38,15 +38,15 @@ pub(super) async fn run(connection: &Connection, address: &Address, migrations: 
         return Err(OpenError::Unreachable { path: address.to_string(), what });
     }
     // In the common case there is nothing to do, and nothing to wait for.
-    while look(connection, address, migrations).await?.is_some() {
-        let told = |fault| unreachable(address, fault);
-        connection.batch(LOCK).await.map_err(told)?;
-        let taken = step(connection, address, migrations).await;
-        let ended = connection.batch(if taken.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
-        taken?;
-        ended.map_err(told)?;
+    if look(connection, address, migrations).await?.is_none() {
+        return Ok(());
     }
-    Ok(())
+    let told = |fault| unreachable(address, fault);
+    connection.batch(LOCK).await.map_err(told)?;
+    let taken = steps(connection, address, migrations).await;
+    let ended = connection.batch(if taken.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+    taken?;
+    ended.map_err(told)
 }
 
 async fn look<'m>(
@@ -58,16 +58,19 @@ async fn look<'m>(
     pending(address, &applied, migrations)
 }
 
-/// Takes the next step, unless another node has taken it since.
-async fn step(connection: &Connection, address: &Address, migrations: &[Migration]) -> Result<(), OpenError> {
-    let Some(next) = look(connection, address, migrations).await? else { return Ok(()) };
-    let taking = async {
-        connection.batch(TABLES).await?;
-        connection.batch(next.sql).await?;
-        let values = vec![Owned::Int(next.number), Owned::Text(next.name.to_owned()), Owned::Text(checksum(next.sql))];
-        connection.execute(&Ready::Typed(RECORD), &Params::One(values)).await
-    };
-    taking.await.map(drop).map_err(|fault| unreachable(address, fault))
+/// Takes the steps that no other node has taken since.
+async fn steps(connection: &Connection, address: &Address, migrations: &[Migration]) -> Result<(), OpenError> {
+    while let Some(next) = look(connection, address, migrations).await? {
+        let taking = async {
+            connection.batch(TABLES).await?;
+            connection.batch(next.sql).await?;
+            let values =
+                vec![Owned::Int(next.number), Owned::Text(next.name.to_owned()), Owned::Text(checksum(next.sql))];
+            connection.execute(&Ready::Typed(RECORD), &Params::One(values)).await
+        };
+        taking.await.map_err(|fault| unreachable(address, fault))?;
+    }
+    Ok(())
 }
 
 /// The steps that the database took.

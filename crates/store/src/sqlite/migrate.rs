@@ -17,8 +17,8 @@ pub(super) fn check(path: &Path, migrations: &[Migration]) -> Result<(), OpenErr
     pending(&path.display(), &applied, migrations).map(drop)
 }
 
-/// Brings the schema to the newest step. Several processes may start at once: each step is looked at and taken under
-/// the write lock.
+/// Brings the schema to the newest step: all that are missing in one transaction, so that an upgrade that fails leaves
+/// what was there. Several processes may start at once: the steps are looked at and taken under the write lock.
 pub(super) fn run(
     connection: &Connection,
     path: &Path,
@@ -27,30 +27,37 @@ pub(super) fn run(
 ) -> Result<(), OpenError> {
     let unusable = |error: rusqlite::Error| OpenError::unusable(&path.display(), &error);
     // In the common case there is nothing to do, and nothing to wait for.
-    while let Some(next) = pending(&path.display(), &applied(connection).map_err(unusable)?, migrations)? {
-        begin_immediate(connection, patience).map_err(unusable)?;
-        let taken = step(connection, path, migrations, next);
-        let ended = connection.execute_batch(if taken.is_ok() { "COMMIT" } else { "ROLLBACK" });
-        taken?;
-        ended.map_err(unusable)?;
-    }
-    Ok(())
-}
-
-/// Takes one step, unless another process has taken it since.
-fn step(connection: &Connection, path: &Path, migrations: &[Migration], next: &Migration) -> Result<(), OpenError> {
-    let unusable = |error: rusqlite::Error| OpenError::unusable(&path.display(), &error);
-    let applied = applied(connection).map_err(unusable)?;
-    if pending(&path.display(), &applied, migrations)?.is_none_or(|migration| migration.number != next.number) {
+    if next(connection, path, migrations)?.is_none() {
         return Ok(());
     }
-    let record = |connection: &Connection| {
-        connection.execute_batch(TABLE)?;
-        connection.execute_batch(next.sql)?;
-        let values = (next.number, next.name, checksum(next.sql));
-        connection.execute("INSERT INTO schema_migrations (number, name, checksum) VALUES (?1, ?2, ?3)", values)
-    };
-    record(connection).map(drop).map_err(unusable)
+    begin_immediate(connection, patience).map_err(unusable)?;
+    let taken = steps(connection, path, migrations);
+    let ended = connection.execute_batch(if taken.is_ok() { "COMMIT" } else { "ROLLBACK" });
+    taken?;
+    ended.map_err(unusable)
+}
+
+fn next<'m>(
+    connection: &Connection,
+    path: &Path,
+    migrations: &'m [Migration],
+) -> Result<Option<&'m Migration>, OpenError> {
+    let applied = applied(connection).map_err(|error| OpenError::unusable(&path.display(), &error))?;
+    pending(&path.display(), &applied, migrations)
+}
+
+/// Takes the steps that no other process has taken since.
+fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<(), OpenError> {
+    while let Some(next) = next(connection, path, migrations)? {
+        let record = || {
+            connection.execute_batch(TABLE)?;
+            connection.execute_batch(next.sql)?;
+            let values = (next.number, next.name, checksum(next.sql));
+            connection.execute("INSERT INTO schema_migrations (number, name, checksum) VALUES (?1, ?2, ?3)", values)
+        };
+        record().map_err(|error| OpenError::unusable(&path.display(), &error))?;
+    }
+    Ok(())
 }
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER NOT NULL PRIMARY KEY, \
