@@ -216,7 +216,8 @@ async fn listen(holder: &Holder, (number, token): &Device, told: &mut i64) -> Re
     let mut stream = connect(*address, *number).await?;
     let request = format!(
         "GET /v3/devices/events?client_id={client_id}&device_token={token}&last_event_id={told} HTTP/1.1\r\n\
-         Host: {address}\r\nOrigin: {origin}\r\nAccept: text/event-stream\r\n\r\n"
+         Host: {address}\r\nOrigin: {origin}\r\nAccept: text/event-stream\r\n\
+         Connection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
     let (mut text, mut bytes, mut is_open) = (String::new(), [0; 1024], false);
