@@ -135,9 +135,10 @@ pub struct Project {
 }
 
 impl Project {
-    /// Whether anybody hears of evaluations with that verdict.
-    pub fn tells_of(&self, verdict: Verdict) -> bool {
-        self.webhooks.iter().any(|(_, webhook)| webhook.hears(EventKind::EvaluationCreated, Some(verdict)))
+    /// Whether anybody hears of that; `verdict` is the one of an evaluation that was made. What nobody hears need not be
+    /// written.
+    pub fn is_heard(&self, kind: EventKind, verdict: Option<Verdict>) -> bool {
+        self.webhooks.iter().any(|(_, webhook)| webhook.hears(kind, verdict))
     }
 
     /// The policies of an environment.

@@ -17,7 +17,7 @@ pub(super) struct Changes<'a> {
     pub(super) attached: Option<&'a Device>,
 }
 
-/// The events of a decision. `user` is as they are remembered from now on, and remembers what was told.
+/// The events of a decision that anybody hears. `user` is as they are remembered from now on, and remembers what was told.
 pub(super) fn events(
     project: &Project,
     evaluation: &Evaluation,
@@ -25,15 +25,22 @@ pub(super) fn events(
     changes: &Changes<'_>,
     user: Option<&mut User>,
 ) -> Vec<Event> {
+    let is_heard = |kind| project.is_heard(kind, Some(evaluation.verdict));
     let mut events = Vec::new();
-    events.extend(project.tells_of(evaluation.verdict).then(|| Event::evaluated(evaluation)));
-    events.extend(alerts.iter().map(|policy| Event::over_budget(evaluation, policy.clone())));
+    events.extend(is_heard(EventKind::EvaluationCreated).then(|| Event::evaluated(evaluation)));
+    if is_heard(EventKind::PolicyOverBudget) {
+        events.extend(alerts.iter().map(|policy| Event::over_budget(evaluation, policy.clone())));
+    }
     let Some(user) = user else { return events };
-    events.extend(changes.suspended.then(|| Event::of_user(EventKind::UserSuspended, user.id)));
-    if let Some(device) = changes.attached {
+    if changes.suspended && is_heard(EventKind::UserSuspended) {
+        events.push(Event::of_user(EventKind::UserSuspended, user.id));
+    }
+    if let Some(device) = changes.attached.filter(|_| is_heard(EventKind::DeviceAttached)) {
         events.push(Event::of_device(user.id, (device.id, device.device_type), DeviceStatus::Attached));
     }
-    if let Some(sign) = Event::sharing(evaluation, user.profile.sharing_told_at) {
+    if is_heard(EventKind::UserAccountSharingSignal)
+        && let Some(sign) = Event::sharing(evaluation, user.profile.sharing_told_at)
+    {
         user.profile.sharing_told_at = Some(evaluation.created_at);
         events.push(sign);
     }

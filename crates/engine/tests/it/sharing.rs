@@ -8,7 +8,7 @@ use countersign_engine::{
     environment::Environment,
     event::{Event, EventKind},
     history::{Device, History},
-    id::{BrowserId, ChallengeId, DeviceId, EvaluationId, UserId},
+    id::{BrowserId, ChallengeId, DeviceId, EvaluationId, UserId, WebhookId},
     policy::Policy,
     risk::{RiskSet, shipped},
     signal::{Agent, DeviceType, Network, Place, Signals},
@@ -174,6 +174,8 @@ impl Life {
         };
         let mut project = project_of(POLICIES.iter().map(|when| policy(when)).collect());
         project.risks = RiskSet::compile(&shipped());
+        let hook = json!({"name": "hook", "url": "https://shop.example/"});
+        project.webhooks = vec![(WebhookId::new(1, [1; 10]), serde_json::from_value(hook).unwrap())];
         let mut told_at: Vec<Timestamp> = Vec::new();
         let (mut history, mut challenged) = (History::default(), vec![false; POLICIES.len()]);
         let mut last_used = BTreeMap::new();

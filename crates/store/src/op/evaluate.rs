@@ -278,10 +278,12 @@ impl Evaluate {
         row::evaluation::insert(tx, &project, &decision.evaluation)?;
         if let Some(challenge) = &decision.challenge {
             row::challenge::save(tx, &project, challenge)?;
-            // Told when its time has come, if it has not ended otherwise by then.
-            let end = challenge.expires_at;
-            let expired = Event::of_challenge(EventKind::ChallengeExpired, &challenge.clone().settled(end));
-            row::event::tell(tx, &project, &expired, end)?;
+            if self.project.is_heard(EventKind::ChallengeExpired, None) {
+                // Told when its time has come, if it has not ended otherwise by then.
+                let end = challenge.expires_at;
+                let expired = Event::of_challenge(EventKind::ChallengeExpired, &challenge.clone().settled(end));
+                row::event::tell(tx, &project, &expired, end)?;
+            }
         }
         for event in &decision.events {
             row::event::tell(tx, &project, event, self.moment.now)?;

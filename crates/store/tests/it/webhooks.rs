@@ -28,7 +28,9 @@ fn hook(n: u8) -> (WebhookId, Webhook) {
 
 /// So many users come for the first time: a device of each takes its place.
 async fn attach(store: &Store, users: u64) -> ProjectId {
-    let project = project("[]");
+    let mut project = Arc::into_inner(project("[]")).unwrap();
+    project.webhooks = vec![hook(9)];
+    let project = Arc::new(project);
     join_all((0..users).map(|n| evaluate(store, &project, signals("login", &format!("user-{n}"), n), n))).await;
     project.id
 }
