@@ -58,6 +58,15 @@ fn said(output: &Output) -> String {
     texts(output).0
 }
 
+/// What the site's server is told of an action.
+async fn verdict(http: &reqwest::Client, demo: &Demo, action: &str) -> String {
+    let body = serde_json::json!({"action": action, "user": "somebody"}).to_string();
+    let asked = http.post(format!("{}/v3/evaluations", demo.base)).bearer_auth(&demo.secret).body(body);
+    let answer: serde_json::Value =
+        serde_json::from_slice(&asked.send().await.unwrap().bytes().await.unwrap()).unwrap();
+    answer["verdict"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_is_told_verifies_and_is_told_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -65,11 +74,22 @@ async fn an_endpoint_is_told_verifies_and_is_told_again() {
     let endpoint = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let file = folder.path().join("webhooks.yaml");
     let url = format!("http://{}/hook", endpoint.local_addr().unwrap());
-    let text = format!("project: demo\nwebhooks: [{{ name: Shop, url: \"{url}\", events: [device.attached] }}]\n");
+    // By the policy it is seen when the server has noticed the file: what happens before that, nobody hears.
+    let text = format!(
+        "project: demo\nwebhooks: [{{ name: Shop, url: \"{url}\", events: [device.attached] }}]\n\
+         policies: [{{ name: Mark, environment: development, actions: [mark], then: deny }}]\n"
+    );
     std::fs::write(&file, text).unwrap();
     let run = |arguments: &[&str]| beside(folder.path(), arguments);
     assert!(said(&run(&["apply", file.to_str().unwrap()])).contains("+ webhook \"Shop\""));
-    evaluate(&client(), &demo, "browse", "ada").await.unwrap();
+    let http = client();
+    let noticed = async {
+        while verdict(&http, &demo, "mark").await != "deny" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, noticed).await.unwrap();
+    evaluate(&http, &demo, "browse", "ada").await.unwrap();
 
     let (head, body) = take(&endpoint, "500 Oh").await;
     let secret = said(&run(&["webhooks", "secret", "Shop"]));
