@@ -131,3 +131,14 @@ async fn what_was_told_before_there_was_an_endpoint_is_not_told_to_one_that_come
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_hears_is_not_written() {
+    on_every_database(async |store: Store| {
+        let project = project("[]");
+        evaluate(&store, &project, signals("login", "ada", 1), 1).await;
+        hand_out(&store, project.id, &[hook(1)]).await;
+        assert!(all(&store, project.id).await.is_empty());
+    })
+    .await;
+}
