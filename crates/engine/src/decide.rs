@@ -288,7 +288,8 @@ fn device_after(
         device_type: signals.agent.device_type,
         attached: trusted || before.is_some_and(|device| device.attached),
         activity,
-        passed_at: before.and_then(|device| device.passed_at),
+        // What was passed on it ends with its place, also where that was lost by disuse.
+        passed_at: before.filter(|device| device.attached).and_then(|device| device.passed_at),
         seen,
     })
 }

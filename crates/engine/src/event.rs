@@ -69,7 +69,7 @@ kinds! {
     UserAccountSharingSignal = "user.account_sharing_signal";
     /// A device took its place among the user's.
     DeviceAttached = "device.attached";
-    /// It lost it: logged out by the account's owner, by whoever sat at it, or because it was reported.
+    /// It lost it: logged out by the account's owner, by whoever sat at it, because it was reported, or unused for too long.
     DeviceDetached = "device.detached";
     /// A policy held and could not act, because it had given its verdict as often as its budget allows: once a window.
     PolicyOverBudget = "policy.over_budget";
@@ -165,6 +165,8 @@ pub enum DeviceStatus {
     Detached,
     /// What it was used for was reported as fraud.
     Reported,
+    /// Nobody used it for as long as the project's `device_unused_days`.
+    Unused,
 }
 
 /// What an event tells of the signs of sharing.
@@ -249,7 +251,9 @@ impl Event {
     pub fn of_device(user: UserId, (id, device_type): (DeviceId, Option<DeviceType>), status: DeviceStatus) -> Self {
         let kind = match status {
             DeviceStatus::Attached => EventKind::DeviceAttached,
-            DeviceStatus::LoggedOut | DeviceStatus::Detached | DeviceStatus::Reported => EventKind::DeviceDetached,
+            DeviceStatus::LoggedOut | DeviceStatus::Detached | DeviceStatus::Reported | DeviceStatus::Unused => {
+                EventKind::DeviceDetached
+            }
         };
         let told = AboutDevice { id, device_type, status };
         Self::new(kind, Some(user), About { device: Some(told), ..About::default() })

@@ -138,9 +138,9 @@ impl Projects {
         Ok(compiled.ok().map(Arc::new))
     }
 
-    /// Every project's endpoints.
-    pub fn webhooks(&self) -> Vec<(ProjectId, Vec<(WebhookId, Webhook)>)> {
-        self.0.load().projects.values().map(|project| (project.id, project.webhooks.clone())).collect()
+    /// Every project.
+    pub fn all(&self) -> Vec<Arc<Project>> {
+        self.0.load().projects.values().cloned().collect()
     }
 
     /// Every project's id.

@@ -13,7 +13,7 @@ use countersign_engine::{
 };
 use countersign_store::{
     StoreError,
-    op::{ClaimDeliveries, DueDelivery, FinishDelivery, HandOutEvents, Outcome},
+    op::{ClaimDeliveries, DueDelivery, FinishDelivery, HandOutEvents, HandedOut, Outcome},
 };
 use tokio::{sync::watch, task::JoinSet};
 
@@ -95,11 +95,15 @@ type Claimed = (Vec<(DueDelivery, Webhook)>, bool);
 
 /// Hands out what is due, and claims what there is room for.
 async fn claim(ctx: &Ctx, busy: &BTreeMap<WebhookId, u32>) -> Result<Claimed, StoreError> {
-    let projects = ctx.projects.webhooks();
-    let more = ctx.store.run(HandOutEvents { projects: projects.clone(), now: ctx.clock.now() }).await?;
+    let projects = ctx.projects.all();
+    let HandedOut { more, unread } =
+        ctx.store.run(HandOutEvents { projects: projects.clone(), now: ctx.clock.now() }).await?;
+    if unread > 0 {
+        tracing::warn!(unread, "events of a newer version wait for a node that can read them");
+    }
     let endpoints: BTreeMap<WebhookId, (ProjectId, Webhook)> = projects
-        .into_iter()
-        .flat_map(|(project, webhooks)| webhooks.into_iter().map(move |(id, webhook)| (id, (project, webhook))))
+        .iter()
+        .flat_map(|project| project.webhooks.iter().map(|(id, webhook)| (*id, (project.id, webhook.clone()))))
         .filter(|(_, (_, webhook))| webhook.enabled)
         .collect();
     let room = |id: &WebhookId| AT_ONCE.saturating_sub(busy.get(id).copied().unwrap_or_default());

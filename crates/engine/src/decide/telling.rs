@@ -35,7 +35,9 @@ pub(super) fn events(
     if changes.suspended && is_heard(EventKind::UserSuspended) {
         events.push(Event::of_user(EventKind::UserSuspended, user.id));
     }
-    if let Some(device) = changes.attached.filter(|_| is_heard(EventKind::DeviceAttached)) {
+    // When it is handed out it is also seen to that its end by disuse is told.
+    let is_attaching_heard = is_heard(EventKind::DeviceAttached) || is_heard(EventKind::DeviceDetached);
+    if let Some(device) = changes.attached.filter(|_| is_attaching_heard) {
         events.push(Event::of_device(user.id, (device.id, device.device_type), DeviceStatus::Attached));
     }
     if is_heard(EventKind::UserAccountSharingSignal)

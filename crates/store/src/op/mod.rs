@@ -35,7 +35,7 @@ pub use message::{ClaimMessages, DueMessage, FinishMessage, MessageOutcome, NewM
 pub use presence::{ForgetPresence, KeepPresence, LogoutsSince, Present, Told};
 pub use retire::Retire;
 pub use user::{UpdateUser, Updated, UserDevices, UserSelector, UserUpdate};
-pub use webhook::{ClaimDeliveries, DueDelivery, FinishDelivery, ForgetEvents, HandOutEvents, Outcome};
+pub use webhook::{ClaimDeliveries, DueDelivery, FinishDelivery, ForgetEvents, HandOutEvents, HandedOut, Outcome};
 
 /// Every statement of the product: so that a test can prepare each on every database.
 pub fn statements() -> impl Iterator<Item = &'static crate::Sql> {

@@ -1,11 +1,14 @@
 //! Telling endpoints: events that are due become deliveries, and deliveries are claimed by whoever makes them, until they
 //! are taken or parked. Looking at them is [`super::delivery`]'s.
 
+use std::sync::Arc;
+
 use countersign_engine::{
     challenge::Status,
-    event::{Event, EventKind, Webhook},
+    config::Project,
+    event::{About, AboutDevice, DeviceStatus, Event, EventKind},
     id::{EventId, ProjectId, WebhookId},
-    time::Timestamp,
+    time::{MINUTE, Timestamp},
 };
 
 use crate::{Operation, Sql, StoreError, Tx, row};
@@ -13,12 +16,16 @@ use crate::{Operation, Sql, StoreError, Tx, row};
 /// Events of one project that are handed out at once: as many as the statement says.
 const BATCH: usize = 200;
 
+/// How long an event that this version can't read is left to nodes that can.
+const UNREAD: i64 = MINUTE;
+
 // What another node is handing out or claiming at this moment is passed over.
 static DUE_EVENTS: Sql = Sql::same(
     "SELECT event_id, kind, user_id, body FROM events WHERE project_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT 200",
 )
 .locking("FOR UPDATE SKIP LOCKED");
 static HANDED_OUT: Sql = Sql::same("UPDATE events SET due_at = NULL WHERE project_id = $1 AND event_id = $2");
+static POSTPONE: Sql = Sql::same("UPDATE events SET due_at = $1 WHERE project_id = $2 AND event_id = $3");
 static DROP: Sql = Sql::same("DELETE FROM events WHERE project_id = $1 AND event_id = $2");
 static DELIVER: Sql = Sql::same(
     "INSERT INTO deliveries (project_id, webhook_id, event_id, attempts, run_at) VALUES ($1, $2, $3, 0, $4) \
@@ -35,6 +42,8 @@ static LEASE: Sql = Sql::same(
     "UPDATE deliveries SET run_at = $1, attempts = attempts + 1, tried_at = $2 \
      WHERE project_id = $3 AND webhook_id = $4 AND event_id = $5",
 );
+static POSTPONE_DELIVERY: Sql =
+    Sql::same("UPDATE deliveries SET run_at = $1 WHERE project_id = $2 AND webhook_id = $3 AND event_id = $4");
 // A delivery that was sent again meanwhile is another matter.
 static FINISH: Sql = Sql::same(
     "UPDATE deliveries SET run_at = $1, delivered_at = $2, status = $3, fault = $4 \
@@ -50,52 +59,109 @@ static FORGET: Sql = Sql::same(
 );
 
 pub(crate) const ALL: &[&Sql] =
-    &[&DUE_EVENTS, &HANDED_OUT, &DROP, &DELIVER, &DUE, &LEASE, &FINISH, &FORGET_DELIVERIES, &FORGET];
+    &[&DUE_EVENTS, &HANDED_OUT, &POSTPONE, &DROP, &DELIVER, &DUE, &LEASE, &POSTPONE_DELIVERY, &FINISH, &FORGET_DELIVERIES, &FORGET];
+
+/// What came of handing out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandedOut {
+    /// Whether there may be more that are due.
+    pub more: bool,
+    /// How many were put off because this version can't read them: a newer one wrote them.
+    pub unread: u64,
+}
 
 /// Makes deliveries of the events that are due, at most 200 of each project, one for each endpoint that hears of it.
+///
+/// What can't be read here holds up nobody: it is put off, so that a node of the version that wrote it finds it.
 #[derive(Clone, Debug)]
 pub struct HandOutEvents {
-    /// Every project with its endpoints.
-    pub projects: Vec<(ProjectId, Vec<(WebhookId, Webhook)>)>,
+    /// Every project.
+    pub projects: Vec<Arc<Project>>,
     /// Now.
     pub now: Timestamp,
 }
 
 impl Operation for HandOutEvents {
-    /// Whether there may be more that are due.
-    type Out = bool;
+    type Out = HandedOut;
 
-    async fn run<T: Tx>(&self, tx: &T) -> Result<bool, StoreError> {
-        let mut more = false;
-        for (project, webhooks) in &self.projects {
-            let project = project.to_bytes();
+    async fn run<T: Tx>(&self, tx: &T) -> Result<HandedOut, StoreError> {
+        let mut out = HandedOut::default();
+        for hearing in &self.projects {
+            let project = hearing.id.to_bytes();
             let due = tx.read_locked(&DUE_EVENTS, &[(&project).into(), self.now.millis().into()]).await?;
             for found in &due {
-                let (id, event) = (found.id(0)?, row::event::decode(found, 1)?);
-                if self.is_over(tx, &project, &event).await? {
+                let id = found.id(0)?;
+                let Some(event) = readable(row::event::decode(found, 1))? else {
+                    let later = self.now.plus(UNREAD).millis();
+                    tx.write(&POSTPONE, &[later.into(), (&project).into(), (&id).into()]);
+                    out.unread += 1;
+                    continue;
+                };
+                let fate = self.fate(tx, hearing, &event).await?;
+                if let Fate::Later(at) = fate {
+                    row::event::tell(tx, &project, &event, at)?;
+                }
+                if fate != Fate::Told {
                     tx.write(&DROP, &[(&project).into(), (&id).into()]);
                     continue;
                 }
+                self.set_clock(tx, hearing, &event)?;
                 let verdict = event.about.evaluation.as_ref().map(|evaluation| evaluation.verdict);
-                for (webhook, _) in webhooks.iter().filter(|(_, webhook)| webhook.hears(event.kind, verdict)) {
+                for (webhook, _) in hearing.webhooks.iter().filter(|(_, webhook)| webhook.hears(event.kind, verdict)) {
                     let webhook = webhook.to_bytes();
                     tx.write(&DELIVER, &[(&project).into(), (&webhook).into(), (&id).into(), self.now.millis().into()]);
                 }
                 tx.write(&HANDED_OUT, &[(&project).into(), (&id).into()]);
             }
-            more |= due.len() == BATCH;
+            out.more |= due.len() == BATCH;
         }
-        Ok(more)
+        Ok(out)
     }
 }
 
 impl HandOutEvents {
-    /// Whether what was to be told has not come about: a challenge that was to expire ended otherwise.
-    async fn is_over<T: Tx>(&self, tx: &T, project: &[u8; 16], event: &Event) -> Result<bool, StoreError> {
-        let (EventKind::ChallengeExpired, Some(told)) = (event.kind, &event.about.challenge) else { return Ok(false) };
-        let challenge = row::challenge::read(tx, project, told.id, self.now).await?;
-        Ok(challenge.is_none_or(|challenge| challenge.status() != Status::Expired))
+    /// What has become of something that was to be told when its time had come.
+    async fn fate<T: Tx>(&self, tx: &T, hearing: &Project, event: &Event) -> Result<Fate, StoreError> {
+        let project = hearing.id.to_bytes();
+        match (event.kind, &event.about, event.user) {
+            (EventKind::ChallengeExpired, About { challenge: Some(told), .. }, _) => {
+                let challenge = row::challenge::read(tx, &project, told.id, self.now).await?;
+                let expired = challenge.is_some_and(|challenge| challenge.status() == Status::Expired);
+                Ok(if expired { Fate::Told } else { Fate::NotSo })
+            }
+            (_, About { device: Some(AboutDevice { id, status: DeviceStatus::Unused, .. }), .. }, Some(user)) => {
+                let device = row::device::of(tx, &project, user, row::device::Known::As(*id)).await?;
+                let Some(device) = device.filter(|device| device.attached) else { return Ok(Fate::NotSo) };
+                let end = device.last_seen_at.plus(hearing.settings.device_unused());
+                Ok(if end > self.now { Fate::Later(end) } else { Fate::Told })
+            }
+            _ => Ok(Fate::Told),
+        }
     }
+
+    /// A device that has its place loses it when nobody uses it: that is told when its time has come. Each use would have to
+    /// move that time, so it is looked at only then, and put off if there was one.
+    fn set_clock<T: Tx>(&self, tx: &T, hearing: &Project, event: &Event) -> Result<(), StoreError> {
+        let (EventKind::DeviceAttached, Some(user), Some(device)) = (event.kind, event.user, &event.about.device) else {
+            return Ok(());
+        };
+        if !hearing.is_heard(EventKind::DeviceDetached, None) {
+            return Ok(());
+        }
+        let unused = Event::of_device(user, (device.id, device.device_type), DeviceStatus::Unused);
+        row::event::tell(tx, &hearing.id.to_bytes(), &unused, self.now.plus(hearing.settings.device_unused()))
+    }
+}
+
+/// What has become of something that was to be told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is so.
+    Told,
+    /// It has not come about, and won't.
+    NotSo,
+    /// It may come about then.
+    Later(Timestamp),
 }
 
 /// A delivery whose time has come.
@@ -139,6 +205,11 @@ impl Operation for ClaimDeliveries {
             let params = [(&in_project).into(), (&to).into(), now.into(), i64::from(*most).into()];
             for found in tx.read_locked(&DUE, &params).await? {
                 let id = found.id(0)?;
+                let Some(event) = readable(row::event::decode(&found, 3))? else {
+                    let later = self.now.plus(UNREAD).millis();
+                    tx.write(&POSTPONE_DELIVERY, &[later.into(), (&in_project).into(), (&to).into(), (&id).into()]);
+                    continue;
+                };
                 let params = [until.into(), now.into(), (&in_project).into(), (&to).into(), (&id).into()];
                 tx.write(&LEASE, &params);
                 claimed.push(DueDelivery {
@@ -146,7 +217,7 @@ impl Operation for ClaimDeliveries {
                     webhook: *webhook,
                     id: EventId::from_bytes(id),
                     attempt: count(found.int(1)?).saturating_add(1),
-                    event: row::event::decode(&found, 3)?,
+                    event,
                     external_id: found.opt_text(6)?.map(Into::into),
                     at: Timestamp::from_millis(found.int(2)?),
                 });
@@ -241,6 +312,15 @@ impl Operation for ForgetEvents {
         let params = [(&project).into(), bound.as_slice().into()];
         tx.claim(&FORGET_DELIVERIES, &params).await?;
         tx.claim(&FORGET, &params).await
+    }
+}
+
+/// None for what another version wrote and this one can't read.
+fn readable(event: Result<Event, StoreError>) -> Result<Option<Event>, StoreError> {
+    match event {
+        Ok(event) => Ok(Some(event)),
+        Err(StoreError::Corrupt { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -11,19 +11,24 @@ use super::{activity, json, seen as read_seen, to_json, user::UserRef};
 use crate::{Row, Sql, StoreError, Tx, Value};
 
 macro_rules! device_columns {
-    () => {
-        "d.device_id, d.browser_id, d.fingerprint_id, d.device_type, d.attached, d.activity, d.passed_at, d.seen"
+    ($attached:literal) => {
+        concat!(
+            "d.device_id, d.browser_id, d.fingerprint_id, d.device_type, ",
+            $attached,
+            ", d.activity, d.passed_at, d.seen"
+        )
     };
 }
 
-// The attached ones that were used lately (at most 100, the newest), and this browser's own even if it is not attached.
+// The attached ones that were used lately (at most 100, the newest), and this browser's own even if it is not attached, or
+// not any more because it was left unused.
 static OF_USER: Sql = Sql::same(concat!(
     "SELECT * FROM (SELECT ",
-    device_columns!(),
+    device_columns!("d.attached AS attached"),
     " FROM devices d WHERE d.project_id = $1 AND d.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND \
      kind = $2 AND ref = $3) AND d.attached = 1 AND d.last_seen_at >= $4 ORDER BY d.last_seen_at DESC LIMIT 100) a \
      UNION SELECT ",
-    device_columns!(),
+    device_columns!("CASE WHEN d.last_seen_at >= $4 THEN d.attached ELSE 0 END AS attached"),
     " FROM devices d WHERE d.project_id = $1 AND d.user_id = (SELECT user_id FROM user_refs WHERE project_id = $1 AND \
      kind = $2 AND ref = $3) AND d.browser_id = $5"
 ))
@@ -65,7 +70,7 @@ static ATTACHED: Sql = Sql::same(
 );
 
 static OF: Sql = Sql::same(
-    "SELECT device_id, device_type, attached FROM devices WHERE project_id = $1 AND user_id = $2 \
+    "SELECT device_id, device_type, attached, last_seen_at FROM devices WHERE project_id = $1 AND user_id = $2 \
      AND (browser_id = $3 OR device_id = $4)",
 );
 
@@ -89,7 +94,6 @@ pub(crate) async fn of_user<T: Tx>(
         browser.as_ref().map_or(Value::Null, Into::into),
     ];
     let mut devices = tx.read(&OF_USER, &params).await?.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-    // One unused for too long still counts as this browser's own, but no longer as attached.
     devices.sort_by_key(|device| device.id);
     Ok(devices)
 }
@@ -163,6 +167,7 @@ pub(crate) struct Standing {
     pub(crate) id: DeviceId,
     pub(crate) device_type: Option<DeviceType>,
     pub(crate) attached: bool,
+    pub(crate) last_seen_at: Timestamp,
 }
 
 /// How one of the user's devices stands. The caller holds the user.
@@ -181,7 +186,8 @@ pub(crate) async fn of<T: Tx>(
     let rows = tx.read(&OF, &params).await?;
     let decode = |row: &Row| {
         let device_type = row.opt_text(1)?.and_then(type_of);
-        Ok(Standing { id: DeviceId::from_bytes(row.id(0)?), device_type, attached: row.bool(2)? })
+        let last_seen_at = Timestamp::from_millis(row.int(3)?);
+        Ok(Standing { id: DeviceId::from_bytes(row.id(0)?), device_type, attached: row.bool(2)?, last_seen_at })
     };
     rows.first().map(decode).transpose()
 }

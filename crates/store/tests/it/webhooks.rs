@@ -9,7 +9,7 @@ use countersign_engine::{
 };
 use countersign_postgres_cluster::Cluster;
 use countersign_store::{
-    PostgresOptions, Store,
+    Operation, PostgresOptions, Sql, Store, StoreError, Tx,
     op::{
         ClaimDeliveries, Delivery, DueDelivery, FinishDelivery, ForgetEvents, HandOutEvents, Outcome, ReadDeliveries,
         Waiting,
@@ -36,8 +36,22 @@ async fn attach(store: &Store, users: u64) -> ProjectId {
 }
 
 async fn hand_out(store: &Store, project: ProjectId, hooks: &[(WebhookId, Webhook)]) {
-    let operation = HandOutEvents { projects: vec![(project, hooks.to_vec())], now: NOW };
-    while store.run(operation.clone()).await.unwrap() {}
+    hand_out_at(store, project, hooks, NOW).await;
+}
+
+/// How many events could not be read.
+async fn hand_out_at(store: &Store, project: ProjectId, hooks: &[(WebhookId, Webhook)], now: Timestamp) -> u64 {
+    let mut hearing = Arc::into_inner(crate::product::project("[]")).unwrap();
+    (hearing.id, hearing.webhooks) = (project, hooks.to_vec());
+    let operation = HandOutEvents { projects: vec![Arc::new(hearing)], now };
+    let mut unread = 0;
+    loop {
+        let out = store.run(operation.clone()).await.unwrap();
+        unread += out.unread;
+        if !out.more {
+            return unread;
+        }
+    }
 }
 
 async fn claim(store: &Store, project: ProjectId, to: WebhookId, most: u32, now: Timestamp) -> Vec<DueDelivery> {
@@ -139,6 +153,48 @@ async fn what_nobody_hears_is_not_written() {
         evaluate(&store, &project, signals("login", "ada", 1), 1).await;
         hand_out(&store, project.id, &[hook(1)]).await;
         assert!(all(&store, project.id).await.is_empty());
+    })
+    .await;
+}
+
+static RENAME: Sql = Sql::same(
+    "UPDATE events SET kind = $1 WHERE project_id = $2 AND event_id = \
+     (SELECT event_id FROM events WHERE project_id = $2 AND kind = $3 ORDER BY event_id LIMIT 1)",
+);
+
+/// Makes an event of a kind one of another.
+struct Rename {
+    project: ProjectId,
+    from: &'static str,
+    to: &'static str,
+}
+
+impl Operation for Rename {
+    type Out = u64;
+
+    async fn run<T: Tx>(&self, tx: &T) -> Result<u64, StoreError> {
+        tx.claim(&RENAME, &[self.to.into(), (&self.project.to_bytes()).into(), self.from.into()]).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_newer_version_wrote_waits_for_it_and_holds_up_nothing_else() {
+    on_every_database(async |store: Store| {
+        let (project, hooks) = (attach(&store, 3).await, [hook(1)]);
+        let rename = async |from, to| assert_eq!(store.run(Rename { project, from, to }).await.unwrap(), 1);
+        rename("device.attached", "moon.landed").await;
+        assert_eq!(hand_out_at(&store, project, &hooks, NOW).await, 1);
+        assert_eq!(hand_out_at(&store, project, &hooks, NOW).await, 0, "it is put off, not looked at over and over");
+        assert_eq!(all(&store, project).await.len(), 2);
+        // One that another node has handed out.
+        rename("device.attached", "sun.risen").await;
+        assert_eq!(claim(&store, project, hooks[0].0, 10, NOW).await.len(), 1);
+        rename("moon.landed", "device.attached").await;
+        rename("sun.risen", "device.attached").await;
+        let later = NOW.plus(MINUTE);
+        assert_eq!(hand_out_at(&store, project, &hooks, later).await, 0);
+        let rest = claim(&store, project, hooks[0].0, 10, later).await;
+        assert_eq!((rest.len(), rest.iter().all(|due| due.attempt == 1)), (2, true));
     })
     .await;
 }
