@@ -17,7 +17,7 @@ use crate::{
     policy::{Policy, PolicySet},
     risk::RiskSet,
     text::Origin,
-    time::DAY,
+    time::{DAY, Timestamp},
 };
 
 /// A key pair: a public client id and a secret of which only a hash is kept.
@@ -102,6 +102,11 @@ impl Settings {
     /// Milliseconds without use after which a device no longer counts.
     pub fn device_unused(&self) -> i64 {
         i64::from(self.device_unused_days) * DAY
+    }
+
+    /// Devices last used before this have lost their places.
+    pub fn unused_since(&self, now: Timestamp) -> Timestamp {
+        now.plus(-self.device_unused())
     }
 }
 

@@ -120,6 +120,8 @@ pub struct Decision {
     pub user_changed: bool,
     /// The device to be remembered.
     pub device: Option<Device>,
+    /// Whether it takes its place among the user's by this.
+    pub attaches: bool,
     /// What the next device token stands for.
     pub browser: Option<BrowserId>,
     /// Whether what the user came with becomes familiar.
@@ -230,7 +232,7 @@ pub fn decide(
     let device = device.filter(|_| after.user.is_some());
     let Ruling { spendings, alerts, .. } = ruling;
     let attached = device.as_ref().filter(|device| device.attached && !was_attached);
-    let changes = Changes { suspended: user_changed, attached };
+    let (attaches, changes) = (attached.is_some(), Changes { suspended: user_changed, attached });
     let events = telling::events(project, &evaluation, &alerts, &changes, after.user.as_mut());
     Decision {
         evaluation,
@@ -239,6 +241,7 @@ pub fn decide(
         user_is_new,
         user_changed,
         device,
+        attaches,
         browser,
         trusted,
         spendings,

@@ -31,7 +31,7 @@ pub struct Chosen {
 
 /// Since when a device must have been used to have its place.
 pub(super) fn since(visit: &Visit, now: Timestamp) -> Timestamp {
-    now.plus(-visit.project.settings.device_unused())
+    visit.project.settings.unused_since(now)
 }
 
 /// What the page says where only devices stand in the way.

@@ -53,39 +53,60 @@ impl Message {
     }
 }
 
-/// Messages in the order of their arrival.
-#[derive(Clone, Debug, Default)]
-pub struct Inbox {
-    messages: Arc<Mutex<Vec<Message>>>,
+/// What has arrived somewhere, in the order of its arrival, and what is still to.
+#[derive(Clone, Debug)]
+pub struct Arrivals<T> {
+    all: Arc<Mutex<Vec<T>>>,
     arrived: Arc<Notify>,
 }
 
-impl Inbox {
-    fn add(&self, message: Message) {
-        self.messages.lock().unwrap().push(message);
+impl<T> Default for Arrivals<T> {
+    fn default() -> Self {
+        Self { all: Arc::default(), arrived: Arc::default() }
+    }
+}
+
+impl<T: Clone> Arrivals<T> {
+    pub fn add(&self, one: T) {
+        self.all.lock().unwrap().push(one);
         self.arrived.notify_waiters();
     }
 
-    /// Everything that went to `to` so far.
-    pub fn all_to(&self, to: &str) -> Vec<Message> {
-        self.messages.lock().unwrap().iter().filter(|message| message.to == to).cloned().collect()
+    /// Those that are wanted, of what is there so far.
+    pub fn of(&self, is_wanted: impl Fn(&T) -> bool) -> Vec<T> {
+        self.all.lock().unwrap().iter().filter(|one| is_wanted(one)).cloned().collect()
     }
 
-    /// The `nth` message to `to`, counted from 1, as soon as it is there.
-    pub async fn nth_to(&self, to: &str, nth: usize) -> Message {
+    /// The `nth` of those that are wanted, counted from 1, as soon as it is there; none if it never comes.
+    pub async fn nth(&self, nth: usize, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
         let wait = async {
             loop {
                 let arrived = self.arrived.notified();
                 tokio::pin!(arrived);
                 arrived.as_mut().enable();
-                if let Some(message) = self.all_to(to).get(nth - 1) {
-                    return message.clone();
+                if let Some(one) = self.of(&is_wanted).get(nth - 1) {
+                    return one.clone();
                 }
                 arrived.await;
             }
         };
-        let found = tokio::time::timeout(PATIENCE, wait).await;
-        found.unwrap_or_else(|_| panic!("message {nth} to {to} never came"))
+        tokio::time::timeout(PATIENCE, wait).await.ok()
+    }
+}
+
+/// Messages that arrived.
+pub type Inbox = Arrivals<Message>;
+
+impl Inbox {
+    /// Everything that went to `to` so far.
+    pub fn all_to(&self, to: &str) -> Vec<Message> {
+        self.of(|message| message.to == to)
+    }
+
+    /// The `nth` message to `to`, counted from 1, as soon as it is there.
+    pub async fn nth_to(&self, to: &str, nth: usize) -> Message {
+        let found = self.nth(nth, |message| message.to == to).await;
+        found.unwrap_or_else(|| panic!("message {nth} to {to} never came"))
     }
 }
 

@@ -15,6 +15,7 @@ use axum::{
 use countersign_engine::{
     event::Webhook,
     id::{EventId, WebhookId},
+    time::DAY,
 };
 use countersign_server::{
     context::Clock,
@@ -24,11 +25,12 @@ use countersign_server::{
 use countersign_store::op::{Delivery, DeliveryState, ReadDeliveries, Replay};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Notify, task::JoinSet, time::timeout};
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 
 use crate::{
     app::{MINUTE, TestApp},
     people::Browser,
+    receivers::Arrivals,
     wire::{PATIENCE, Request},
 };
 
@@ -58,8 +60,7 @@ impl Heard {
 #[derive(Clone)]
 struct Endpoint {
     address: SocketAddr,
-    heard: Arc<Mutex<Vec<Heard>>>,
-    arrived: Arc<Notify>,
+    heard: Arrivals<Heard>,
     answers: Arc<Mutex<StatusCode>>,
     _tasks: Arc<JoinSet<()>>,
 }
@@ -68,12 +69,12 @@ impl Endpoint {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (heard, arrived, mut tasks) = (Arc::default(), Arc::default(), JoinSet::new());
+        let (heard, mut tasks) = (Arrivals::default(), JoinSet::new());
         let answers = Arc::new(Mutex::new(StatusCode::NO_CONTENT));
-        let state = (Arc::clone(&heard), Arc::clone(&arrived), Arc::clone(&answers));
+        let state = (heard.clone(), Arc::clone(&answers));
         let router = Router::new().route("/hook", post(take)).with_state(state);
         tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, heard, arrived, answers, _tasks: Arc::new(tasks) }
+        Self { address, heard, answers, _tasks: Arc::new(tasks) }
     }
 
     fn answer(&self, status: StatusCode) {
@@ -82,30 +83,19 @@ impl Endpoint {
 
     /// What it heard so far of that type.
     fn of(&self, kind: &str) -> Vec<Heard> {
-        let heard = self.heard.lock().unwrap();
-        heard.iter().filter(|one| one.json()["type"] == kind).cloned().collect()
+        self.heard.of(|one| one.json()["type"] == kind)
     }
 
     /// The `nth` of a type, counted from 1, as soon as it is there.
     async fn nth(&self, kind: &str, nth: usize) -> Heard {
-        let wait = async {
-            loop {
-                let arrived = self.arrived.notified();
-                tokio::pin!(arrived);
-                arrived.as_mut().enable();
-                if let Some(one) = self.of(kind).get(nth - 1) {
-                    return one.clone();
-                }
-                arrived.await;
-            }
-        };
-        timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{kind} number {nth} never came"))
+        let found = self.heard.nth(nth, |one| one.json()["type"] == kind).await;
+        found.unwrap_or_else(|| panic!("{kind} number {nth} never came"))
     }
 }
 
-type Keeps = (Arc<Mutex<Vec<Heard>>>, Arc<Notify>, Arc<Mutex<StatusCode>>);
+type Keeps = (Arrivals<Heard>, Arc<Mutex<StatusCode>>);
 
-async fn take(State((heard, arrived, answers)): State<Keeps>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+async fn take(State((heard, answers)): State<Keeps>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
     let text = |name: &str| headers.get(name).unwrap().to_str().unwrap().to_owned();
     let one = Heard {
         id: text("webhook-id"),
@@ -113,8 +103,7 @@ async fn take(State((heard, arrived, answers)): State<Keeps>, headers: HeaderMap
         signature: text("webhook-signature"),
         body: body.to_vec(),
     };
-    heard.lock().unwrap().push(one);
-    arrived.notify_waiters();
+    heard.add(one);
     // More than anybody would read: the status is answer enough.
     (*answers.lock().unwrap(), "x".repeat(200_000))
 }
@@ -196,7 +185,7 @@ async fn a_challenge_is_told_from_its_first_code_to_its_end() {
     assert_eq!(attached.json()["device"]["status"], "attached");
     // Neither codes nor addresses leave.
     let code = app.mail.nth_to("ada@example.com", 1).await.code();
-    let all: Vec<u8> = endpoint.heard.lock().unwrap().iter().flat_map(|one| one.body.clone()).collect();
+    let all: Vec<u8> = endpoint.heard.of(|_| true).into_iter().flat_map(|one| one.body).collect();
     let all = String::from_utf8(all).unwrap();
     assert!(!all.contains(&code) && !all.contains("example.com"), "{all}");
     assert!(endpoint.of("evaluation.created").is_empty(), "only who asks for it hears it");
@@ -233,6 +222,33 @@ async fn a_report_is_told_with_the_device_that_loses_its_place() {
     let detached = endpoint.nth("device.detached", 1).await.json();
     assert_eq!(detached["device"]["status"], "reported");
     assert_eq!(deliveries(&app).await.iter().filter(|one| one.kind == "challenge.reported").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_nobody_uses_is_told_when_its_time_has_come_and_not_before() {
+    let (app, endpoint, _) = with_endpoint(json!({"events": ["device.detached"]})).await;
+    let (left, used) = (app.browser(), app.browser());
+    let come = async |browser: &Browser<'_>| {
+        let told = browser.evaluate("post", json!({"user": "ada"})).await;
+        app.site().evaluation(&told.evaluation).await["device"].clone()
+    };
+    let told = async |nth: usize| {
+        let event = endpoint.nth("device.detached", nth).await.json();
+        assert_eq!((&event["account"], &event["device"]["status"]), (&json!("ada"), &json!("unused")));
+        event["device"]["id"].clone()
+    };
+    let (one, other) = (come(&left).await, come(&used).await);
+    app.pass(5 * DAY).await;
+    come(&used).await;
+    app.pass(2 * DAY + MINUTE).await;
+    assert_eq!(told(1).await, one);
+    // It comes back and takes its place anew; the other is left now.
+    assert_eq!(come(&left).await, one);
+    app.pass(5 * DAY).await;
+    assert_eq!(told(2).await, other);
+    app.pass(3 * DAY).await;
+    assert_eq!(told(3).await, one);
+    assert_eq!(endpoint.of("device.detached").len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

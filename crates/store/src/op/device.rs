@@ -15,6 +15,8 @@ pub struct DetachBrowser {
     pub project: ProjectId,
     /// Which browser.
     pub browser: BrowserId,
+    /// Devices last used before this have lost their places already.
+    pub unused_since: Timestamp,
     /// Now.
     pub now: Timestamp,
 }
@@ -30,12 +32,14 @@ impl Operation for DetachBrowser {
     async fn run<T: Tx>(&self, tx: &T) -> Result<usize, StoreError> {
         let project = self.project.to_bytes();
         let attached = row::device::of_browser(tx, &project, self.browser).await?;
-        for (user, device, _) in &attached {
+        for (user, device, seen) in &attached {
             // Held, so that an evaluation under way doesn't write back what is taken here.
             row::user::by_id(tx, &project, *user).await?;
             row::device::detach(tx, &project, *user, *device);
-            let event = Event::of_device(*user, (*device, None), DeviceStatus::Detached);
-            row::event::tell(tx, &project, &event, self.now)?;
+            if *seen >= self.unused_since.millis() {
+                let event = Event::of_device(*user, (*device, None), DeviceStatus::Detached);
+                row::event::tell(tx, &project, &event, self.now)?;
+            }
         }
         // One is enough to be told of: whoever used it last.
         if let Some((user, ..)) = attached.iter().max_by_key(|(_, _, seen)| *seen) {

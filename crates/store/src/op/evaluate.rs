@@ -140,7 +140,7 @@ impl Evaluate {
         let early = self.lookups(&History::default());
         let Subjects { network, fingerprint, email_domain, country, asn, email, phone, origin } =
             Subjects::of(&self.signals);
-        let unused = self.moment.now.plus(-self.project.settings.device_unused());
+        let unused = self.project.settings.unused_since(self.moment.now);
         let (
             older,
             user,
@@ -307,6 +307,7 @@ impl Evaluate {
         }
         if let Some(device) = &decision.device {
             let place = self.signals.place.as_ref().and_then(Place::in_words);
+            let device = (device, decision.attaches);
             row::device::save(tx, &project, user.id, device, &self.signals.agent, place.as_deref(), now)?;
         }
         let Subjects { network, fingerprint, country, asn, .. } = Subjects::of(&self.signals);

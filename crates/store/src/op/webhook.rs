@@ -21,7 +21,7 @@ const UNREAD: i64 = MINUTE;
 
 // What another node is handing out or claiming at this moment is passed over.
 static DUE_EVENTS: Sql = Sql::same(
-    "SELECT event_id, kind, user_id, body FROM events WHERE project_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT 200",
+    "SELECT event_id, kind, user_id, body, created_at FROM events WHERE project_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT 200",
 )
 .locking("FOR UPDATE SKIP LOCKED");
 static HANDED_OUT: Sql = Sql::same("UPDATE events SET due_at = NULL WHERE project_id = $1 AND event_id = $2");
@@ -58,8 +58,19 @@ static FORGET: Sql = Sql::same(
      WHERE project_id = $1 AND event_id < $2 ORDER BY event_id LIMIT 500)",
 );
 
-pub(crate) const ALL: &[&Sql] =
-    &[&DUE_EVENTS, &HANDED_OUT, &POSTPONE, &DROP, &DELIVER, &DUE, &LEASE, &POSTPONE_DELIVERY, &FINISH, &FORGET_DELIVERIES, &FORGET];
+pub(crate) const ALL: &[&Sql] = &[
+    &DUE_EVENTS,
+    &HANDED_OUT,
+    &POSTPONE,
+    &DROP,
+    &DELIVER,
+    &DUE,
+    &LEASE,
+    &POSTPONE_DELIVERY,
+    &FINISH,
+    &FORGET_DELIVERIES,
+    &FORGET,
+];
 
 /// What came of handing out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,7 +116,7 @@ impl Operation for HandOutEvents {
                     tx.write(&DROP, &[(&project).into(), (&id).into()]);
                     continue;
                 }
-                self.set_clock(tx, hearing, &event)?;
+                set_clock(tx, hearing, &event, Timestamp::from_millis(found.int(4)?))?;
                 let verdict = event.about.evaluation.as_ref().map(|evaluation| evaluation.verdict);
                 for (webhook, _) in hearing.webhooks.iter().filter(|(_, webhook)| webhook.hears(event.kind, verdict)) {
                     let webhook = webhook.to_bytes();
@@ -138,19 +149,19 @@ impl HandOutEvents {
             _ => Ok(Fate::Told),
         }
     }
+}
 
-    /// A device that has its place loses it when nobody uses it: that is told when its time has come. Each use would have to
-    /// move that time, so it is looked at only then, and put off if there was one.
-    fn set_clock<T: Tx>(&self, tx: &T, hearing: &Project, event: &Event) -> Result<(), StoreError> {
-        let (EventKind::DeviceAttached, Some(user), Some(device)) = (event.kind, event.user, &event.about.device) else {
-            return Ok(());
-        };
-        if !hearing.is_heard(EventKind::DeviceDetached, None) {
-            return Ok(());
-        }
-        let unused = Event::of_device(user, (device.id, device.device_type), DeviceStatus::Unused);
-        row::event::tell(tx, &hearing.id.to_bytes(), &unused, self.now.plus(hearing.settings.device_unused()))
+/// A device that took its place at `at` loses it when nobody uses it: that is told when its time has come. Each use would
+/// have to move that time, so it is looked at only then, and put off if there was one.
+fn set_clock<T: Tx>(tx: &T, hearing: &Project, event: &Event, at: Timestamp) -> Result<(), StoreError> {
+    let (EventKind::DeviceAttached, Some(user), Some(device)) = (event.kind, event.user, &event.about.device) else {
+        return Ok(());
+    };
+    if !hearing.is_heard(EventKind::DeviceDetached, None) {
+        return Ok(());
     }
+    let unused = Event::of_device(user, (device.id, device.device_type), DeviceStatus::Unused);
+    row::event::tell(tx, &hearing.id.to_bytes(), &unused, at.plus(hearing.settings.device_unused()))
 }
 
 /// What has become of something that was to be told.

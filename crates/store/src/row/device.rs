@@ -39,7 +39,7 @@ static SAVE: Sql = Sql::same(
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) \
      ON CONFLICT (project_id, user_id, browser_id) DO UPDATE SET fingerprint_id = excluded.fingerprint_id, \
      device_type = excluded.device_type, agent = excluded.agent, attached = excluded.attached, \
-     attached_at = CASE WHEN devices.attached = 0 AND excluded.attached = 1 THEN excluded.attached_at ELSE devices.attached_at END, \
+     attached_at = COALESCE(excluded.attached_at, devices.attached_at), \
      activity = excluded.activity, passed_at = excluded.passed_at, seen = excluded.seen, place = excluded.place, \
      last_seen_at = CASE WHEN excluded.last_seen_at > devices.last_seen_at THEN excluded.last_seen_at ELSE devices.last_seen_at END",
 )
@@ -98,12 +98,12 @@ pub(crate) async fn of_user<T: Tx>(
     Ok(devices)
 }
 
-/// Writes a device.
+/// Writes a device, and whether it takes its place now.
 pub(crate) fn save<T: Tx>(
     tx: &T,
     project: &[u8; 16],
     user: UserId,
-    device: &Device,
+    (device, takes_its_place): (&Device, bool),
     agent: &Agent,
     place: Option<&str>,
     seen: Timestamp,
@@ -121,7 +121,7 @@ pub(crate) fn save<T: Tx>(
             device.device_type.map(type_name).into(),
             agent.as_str().into(),
             device.attached.into(),
-            device.attached.then_some(seen.millis()).into(),
+            takes_its_place.then_some(seen.millis()).into(),
             device.activity.to_bytes().as_slice().into(),
             device.passed_at.map(Timestamp::millis).into(),
             device.seen.to_bytes().as_slice().into(),

@@ -56,7 +56,9 @@ async fn run(ctx: &Ctx, headers: &HeaderMap, bytes: &Bytes) -> Result<StatusCode
     let project = key.project.id;
     let browser = ctx.key.read_device_token(project, &request.device_token);
     let browser = browser.ok_or_else(|| Problem::invalid("/device_token", "no device token of this project"))?;
-    ctx.store.run(DetachBrowser { project, browser, now: ctx.clock.now() }).await?;
+    let now = ctx.clock.now();
+    let unused_since = key.project.settings.unused_since(now);
+    ctx.store.run(DetachBrowser { project, browser, unused_since, now }).await?;
     ctx.streams.look();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -43,7 +43,7 @@ pub async fn devices(
     let operation = UserDevices { project: key.project.id, user: selector(&id)? };
     let (user, devices) = ctx.store.read(operation).await?.ok_or(Problem::new(&problem::NOT_FOUND))?;
     let name = user.external_id.as_ref().map_or_else(|| user.id.to_string(), ToString::to_string);
-    let unused_since = ctx.clock.now().plus(-key.project.settings.device_unused());
+    let unused_since = key.project.settings.unused_since(ctx.clock.now());
     Ok(Json(devices.iter().map(|device| DeviceShape::of(device, &name, unused_since)).collect()))
 }
 

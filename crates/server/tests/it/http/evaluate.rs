@@ -173,7 +173,11 @@ async fn the_third_device_is_challenged_and_an_unused_one_makes_room() {
     app.pass(5 * DAY).await;
     assert!(two.evaluate("access", access.clone()).await.redirect.is_none());
     app.pass(3 * DAY).await;
-    assert!(three.evaluate("access", access).await.redirect.is_none(), "the first was unused for a week");
+    assert!(three.evaluate("access", access.clone()).await.redirect.is_none(), "the first was unused for a week");
+    assert!(one.evaluate("access", access).await.redirect.is_some(), "its place is taken");
+    let devices = app.site().get("/v3/user/ada/devices").await.expect(200);
+    let attached = devices.as_array().unwrap().iter().filter(|device| device["status"] == "attached").count();
+    assert_eq!(attached, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
