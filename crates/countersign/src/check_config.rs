@@ -1,6 +1,6 @@
 //! `countersign check-config`: says what is wrong with the settings, and starts nothing.
 
-use countersign_server::{courier::Courier, enrich::data::DataSets, secret::ServerKey};
+use countersign_server::{courier::Courier, enrich::data::DataSets, secret::ServerKey, tls::Certificate};
 
 use crate::{
     cli::{ConfigSource, Failure},
@@ -15,6 +15,7 @@ pub fn run(source: &ConfigSource) -> Result<(), Failure> {
     }
     Courier::from_config(&config.courier()).map_err(Failure::wrong)?;
     DataSets::open(&config.data, &config.data_dir).map_err(Failure::wrong)?;
+    Certificate::open(&config.tls, &config.data_dir).map_err(Failure::wrong)?;
     serve::filter(&config).map_err(Failure::Wrong)?;
     println!("the settings can be used: {} on {}", config.public_url, config.listen);
     Ok(())

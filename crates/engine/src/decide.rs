@@ -120,8 +120,8 @@ pub struct Decision {
     pub user_changed: bool,
     /// The device to be remembered.
     pub device: Option<Device>,
-    /// Whether it takes its place among the user's by this.
-    pub attaches: bool,
+    /// When it took its place among the user's, if it did by this.
+    pub attached_at: Option<Timestamp>,
     /// What the next device token stands for.
     pub browser: Option<BrowserId>,
     /// Whether what the user came with becomes familiar.
@@ -232,7 +232,8 @@ pub fn decide(
     let device = device.filter(|_| after.user.is_some());
     let Ruling { spendings, alerts, .. } = ruling;
     let attached = device.as_ref().filter(|device| device.attached && !was_attached);
-    let (attaches, changes) = (attached.is_some(), Changes { suspended: user_changed, attached });
+    let attached_at = attached.map(|_| moment.now);
+    let changes = Changes { suspended: user_changed, attached };
     let events = telling::events(project, &evaluation, &alerts, &changes, after.user.as_mut());
     Decision {
         evaluation,
@@ -241,7 +242,7 @@ pub fn decide(
         user_is_new,
         user_changed,
         device,
-        attaches,
+        attached_at,
         browser,
         trusted,
         spendings,

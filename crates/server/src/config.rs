@@ -14,6 +14,7 @@ use url::Url;
 use crate::{
     courier::{CourierConfig, MailConfig, SmsConfig},
     enrich::{data::DataConfig, mail_domain::MailDomainsConfig},
+    tls::TlsConfig,
 };
 
 /// Every setting with its default: also the reference page.
@@ -44,6 +45,8 @@ pub struct Config {
     pub shutdown_seconds: u64,
     /// Days that evaluations and their challenges are kept; 0: for ever.
     pub retention_days: u32,
+    /// Whether TLS ends here.
+    pub tls: TlsConfig,
     /// How many event streams there may be.
     pub events: EventsConfig,
     /// What is logged.
@@ -171,7 +174,11 @@ impl Config {
                 "must be an origin, without a path: challenge pages live at its root",
             ));
         }
-        if let Some((place, what)) = self.data.problem().or_else(|| self.mail_domains.problem()) {
+        if self.tls.is_on() && self.public_url.scheme() != "https" {
+            return Err(ConfigError::new("public_url", "must start with https:// where [tls] has a certificate"));
+        }
+        let problem = self.data.problem().or_else(|| self.mail_domains.problem()).or_else(|| self.tls.problem());
+        if let Some((place, what)) = problem {
             return Err(ConfigError::new(place, what));
         }
         if !(1..=60).contains(&self.webhooks.timeout_seconds) {

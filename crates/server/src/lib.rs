@@ -23,6 +23,7 @@ mod static_files;
 pub mod streams;
 pub mod telemetry;
 pub mod texts;
+pub mod tls;
 pub mod webhook;
 pub mod webhook_job;
 pub mod webhook_signature;
@@ -36,6 +37,7 @@ use axum::{
     middleware,
     response::{IntoResponse, Response},
     routing::get,
+    serve::{Listener, ListenerExt},
 };
 use countersign_store::{OpenError, PostgresOptions, SqliteOptions, Store, StoreError};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -55,6 +57,7 @@ use secrecy::ExposeSecret;
 use secret::{KeyError, ServerKey};
 use streams::Streams;
 use texts::{Texts, TextsError};
+use tls::{Certificate, CertificateError, TlsListener};
 
 /// Bytes of a body at most (spec section 3.1).
 const BODY_LIMIT: usize = 65_536;
@@ -86,6 +89,9 @@ pub enum StartError {
     /// A data set can't be read.
     #[error("{0}")]
     Data(#[from] DataError),
+    /// The certificate can't be used.
+    #[error("{0}")]
+    Certificate(#[from] CertificateError),
     /// The client that tells endpoints of events can't be made.
     #[error("{0}")]
     Outbound(#[from] outbound::SetUpError),
@@ -100,6 +106,7 @@ pub struct Server {
     ctx: Ctx,
     courier: Arc<Courier>,
     webhooks: Outbound,
+    certificate: Option<Arc<Certificate>>,
 }
 
 impl Server {
@@ -121,6 +128,7 @@ impl Server {
             Some(text) => ServerKey::parse(text)?,
             None => ServerKey::load_or_create(&config.server_key_file(), &rng)?,
         };
+        let certificate = Certificate::open(&config.tls, &config.data_dir)?.map(Arc::new);
         let data = DataSets::open(&config.data, &config.data_dir)?;
         let mail_domains = MailDomains::open(&config.mail_domains, clock.clone())?;
         let projects = Projects::default();
@@ -145,7 +153,7 @@ impl Server {
             events_due: tokio::sync::Notify::new(),
             draining: std::sync::atomic::AtomicBool::new(false),
         });
-        Ok(Self { ctx, courier, webhooks })
+        Ok(Self { ctx, courier, webhooks, certificate })
     }
 
     /// What handlers reach.
@@ -176,10 +184,22 @@ impl Server {
             .with_state(self.ctx.clone())
     }
 
-    /// Serves until `stop` resolves; then finishes what is under way and closes the store.
+    /// Serves until `stop` resolves; then finishes what is under way and closes the store. TLS ends here where there is a
+    /// certificate.
     pub async fn serve(
         self,
         listener: TcpListener,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        match self.certificate.clone() {
+            Some(certificate) => self.serve_on(TlsListener::new(listener, certificate), stop).await,
+            None => self.serve_on(listener, stop).await,
+        }
+    }
+
+    async fn serve_on<L: Listener<Addr = SocketAddr>>(
+        self,
+        listener: L,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let (tell, told) = watch::channel(false);
@@ -190,6 +210,12 @@ impl Server {
         work.spawn(refresh(self.ctx.clone(), told.clone()));
         work.spawn(retention_job::run(self.ctx.clone(), told.clone()));
         work.spawn(refresh_data(self.ctx.clone(), told.clone()));
+        if let Some(certificate) = &self.certificate {
+            let pause = Duration::from_secs(self.ctx.config.tls.check_seconds);
+            work.spawn(tls::keep(Arc::clone(certificate), pause, told.clone()));
+        }
+        // Whatever the listener, a connection tells who is at its other end: only through `tap_io` it does so for all of them.
+        let listener = listener.tap_io(|_| {});
         let app = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let ctx = self.ctx.clone();
         let grace = Duration::from_secs(self.ctx.config.shutdown_seconds);

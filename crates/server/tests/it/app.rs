@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// 1 July 2026, noon.
-const START: i64 = 1_782_907_200_000;
+pub const START: i64 = 1_782_907_200_000;
 
 /// How long a delivery that is under way has its message to itself.
 const LEASE: i64 = 2 * MINUTE;

@@ -25,5 +25,6 @@ mod races;
 mod receivers;
 mod refusals;
 mod seed;
+mod tls;
 mod webhooks;
 mod wire;

@@ -307,7 +307,7 @@ impl Evaluate {
         }
         if let Some(device) = &decision.device {
             let place = self.signals.place.as_ref().and_then(Place::in_words);
-            let device = (device, decision.attaches);
+            let device = (device, decision.attached_at);
             row::device::save(tx, &project, user.id, device, &self.signals.agent, place.as_deref(), now)?;
         }
         let Subjects { network, fingerprint, country, asn, .. } = Subjects::of(&self.signals);

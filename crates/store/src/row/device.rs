@@ -98,12 +98,12 @@ pub(crate) async fn of_user<T: Tx>(
     Ok(devices)
 }
 
-/// Writes a device, and whether it takes its place now.
+/// Writes a device, and when it took its place, if that is now.
 pub(crate) fn save<T: Tx>(
     tx: &T,
     project: &[u8; 16],
     user: UserId,
-    (device, takes_its_place): (&Device, bool),
+    (device, attached_at): (&Device, Option<Timestamp>),
     agent: &Agent,
     place: Option<&str>,
     seen: Timestamp,
@@ -121,7 +121,7 @@ pub(crate) fn save<T: Tx>(
             device.device_type.map(type_name).into(),
             agent.as_str().into(),
             device.attached.into(),
-            takes_its_place.then_some(seen.millis()).into(),
+            attached_at.map(Timestamp::millis).into(),
             device.activity.to_bytes().as_slice().into(),
             device.passed_at.map(Timestamp::millis).into(),
             device.seen.to_bytes().as_slice().into(),
