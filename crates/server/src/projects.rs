@@ -63,13 +63,21 @@ pub struct CompileError {
 
 /// Every project, compiled.
 #[derive(Clone, Debug, Default)]
-pub struct Projects(Arc<ArcSwap<Snapshot>>);
+pub struct Projects(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    snapshot: ArcSwap<Snapshot>,
+    /// Held while the snapshot is made anew: of two who do so, the slower one must not bring back what it read earlier.
+    refreshing: tokio::sync::Mutex<()>,
+}
 
 impl Projects {
     /// Reads and compiles every project that is newer in the store; answers whether anything changed.
     pub async fn refresh(&self, store: &Store) -> Result<bool, StoreError> {
+        let _alone = self.0.refreshing.lock().await;
         let rows = store.read(ReadProjects).await?;
-        let current = self.0.load_full();
+        let current = self.0.snapshot.load_full();
         let is_current = |row: &ProjectRow| current.projects.get(&row.id).is_some_and(|p| p.revision == row.revision);
         if rows.len() == current.projects.len() && rows.iter().all(is_current) {
             return Ok(false);
@@ -95,27 +103,27 @@ impl Projects {
                 }
             }
         }
-        self.0.store(Arc::new(Snapshot::of(projects)));
+        self.0.snapshot.store(Arc::new(Snapshot::of(projects)));
         Ok(true)
     }
 
     /// The key with that client id.
     pub fn by_client_id(&self, client_id: &str) -> Option<KeyOf> {
-        self.0.load().by_client_id.get(client_id).cloned()
+        self.0.snapshot.load().by_client_id.get(client_id).cloned()
     }
 
     /// The key with that secret.
     pub fn by_secret(&self, secret: &str) -> Option<KeyOf> {
         let hash = sha256(secret.as_bytes());
         // The look-up goes by the hash of 190 random bits: how long it takes tells nothing of the secret.
-        let snapshot = self.0.load();
+        let snapshot = self.0.snapshot.load();
         let (known, key) = snapshot.by_secret_hash.get_key_value(&hash)?;
         bool::from(known.ct_eq(&hash)).then(|| key.clone())
     }
 
     /// The project with that id.
     pub fn get(&self, id: ProjectId) -> Option<Arc<Project>> {
-        self.0.load().projects.get(&id).cloned()
+        self.0.snapshot.load().projects.get(&id).cloned()
     }
 
     /// A project as it was in a revision, which may have been replaced since; `None` when it can't be had.
@@ -140,12 +148,12 @@ impl Projects {
 
     /// Every project.
     pub fn all(&self) -> Vec<Arc<Project>> {
-        self.0.load().projects.values().cloned().collect()
+        self.0.snapshot.load().projects.values().cloned().collect()
     }
 
     /// Every project's id.
     pub fn ids(&self) -> Vec<ProjectId> {
-        self.0.load().projects.keys().copied().collect()
+        self.0.snapshot.load().projects.keys().copied().collect()
     }
 }
 

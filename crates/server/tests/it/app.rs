@@ -128,7 +128,7 @@ impl TestApp {
              shutdown_seconds = 1\n{database}\
              [mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Shop <no-reply@shop.example>\"\ntimeout_seconds = 2\n\
              [sms]\n{sms_settings}allow_private_addresses = true\ntimeout_seconds = 2\n\
-             [webhooks]\nallow_private_addresses = true\ntimeout_seconds = 2\n\
+             [webhooks]\nallow_private_addresses = true\n\
              [data]\ncity = \"{city}\"\n{mail_domains}",
             data.path().display(),
         );

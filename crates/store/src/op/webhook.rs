@@ -19,9 +19,11 @@ const BATCH: usize = 200;
 /// How long an event that this version can't read is left to nodes that can.
 const UNREAD: i64 = MINUTE;
 
-// What another node is handing out or claiming at this moment is passed over.
+// What another node is handing out or claiming at this moment is passed over; and so is everything by a node that knows
+// the project, and with it its endpoints, only as they were before.
 static DUE_EVENTS: Sql = Sql::same(
-    "SELECT event_id, kind, user_id, body, created_at FROM events WHERE project_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT 200",
+    "SELECT event_id, kind, user_id, body, created_at FROM events WHERE project_id = $1 AND due_at <= $2 \
+     AND NOT EXISTS (SELECT 1 FROM projects WHERE project_id = $1 AND revision > $3) ORDER BY due_at LIMIT 200",
 )
 .locking("FOR UPDATE SKIP LOCKED");
 static HANDED_OUT: Sql = Sql::same("UPDATE events SET due_at = NULL WHERE project_id = $1 AND event_id = $2");
@@ -83,10 +85,11 @@ pub struct HandedOut {
 
 /// Makes deliveries of the events that are due, at most 200 of each project, one for each endpoint that hears of it.
 ///
-/// What can't be read here holds up nobody: it is put off, so that a node of the version that wrote it finds it.
+/// What can't be read here holds up nobody: it is put off, so that a node of the version that wrote it finds it. Of a
+/// project that has changed since, nothing is handed out: whoever was added to its endpoints would never hear of it.
 #[derive(Clone, Debug)]
 pub struct HandOutEvents {
-    /// Every project.
+    /// Every project, as it is known here.
     pub projects: Vec<Arc<Project>>,
     /// Now.
     pub now: Timestamp,
@@ -99,7 +102,8 @@ impl Operation for HandOutEvents {
         let mut out = HandedOut::default();
         for hearing in &self.projects {
             let project = hearing.id.to_bytes();
-            let due = tx.read_locked(&DUE_EVENTS, &[(&project).into(), self.now.millis().into()]).await?;
+            let params = [(&project).into(), self.now.millis().into(), hearing.revision.into()];
+            let due = tx.read_locked(&DUE_EVENTS, &params).await?;
             for found in &due {
                 let id = found.id(0)?;
                 let Some(event) = readable(row::event::decode(found, 1))? else {

@@ -11,8 +11,8 @@ use countersign_postgres_cluster::Cluster;
 use countersign_store::{
     Operation, PostgresOptions, Sql, Store, StoreError, Tx,
     op::{
-        ClaimDeliveries, Delivery, DueDelivery, FinishDelivery, ForgetEvents, HandOutEvents, Outcome, ReadDeliveries,
-        Waiting,
+        ChangeProject, ClaimDeliveries, Delivery, DueDelivery, FinishDelivery, ForgetEvents, HandOutEvents, Outcome,
+        ReadDeliveries, Waiting,
     },
 };
 use futures_util::future::join_all;
@@ -41,8 +41,18 @@ async fn hand_out(store: &Store, project: ProjectId, hooks: &[(WebhookId, Webhoo
 
 /// How many events could not be read.
 async fn hand_out_at(store: &Store, project: ProjectId, hooks: &[(WebhookId, Webhook)], now: Timestamp) -> u64 {
+    hand_out_knowing(store, project, (hooks, 1), now).await
+}
+
+/// As a node that knows the project in that revision.
+async fn hand_out_knowing(
+    store: &Store,
+    project: ProjectId,
+    (hooks, revision): (&[(WebhookId, Webhook)], i64),
+    now: Timestamp,
+) -> u64 {
     let mut hearing = Arc::into_inner(crate::product::project("[]")).unwrap();
-    (hearing.id, hearing.webhooks) = (project, hooks.to_vec());
+    (hearing.id, hearing.revision, hearing.webhooks) = (project, revision, hooks.to_vec());
     let operation = HandOutEvents { projects: vec![Arc::new(hearing)], now };
     let mut unread = 0;
     loop {
@@ -195,6 +205,23 @@ async fn what_a_newer_version_wrote_waits_for_it_and_holds_up_nothing_else() {
         assert_eq!(hand_out_at(&store, project, &hooks, later).await, 0);
         let rest = claim(&store, project, hooks[0].0, 10, later).await;
         assert_eq!((rest.len(), rest.iter().all(|due| due.attempt == 1)), (2, true));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_has_not_noticed_a_new_endpoint_hands_out_nothing_that_it_should_hear() {
+    on_every_database(async |store: Store| {
+        let project = attach(&store, 2).await;
+        for base in 0..2 {
+            let (changes, lists, slug, author) = (Vec::new(), Vec::new(), "shop".to_owned(), "operator".to_owned());
+            let change = ChangeProject { project, slug, base, changes, lists, author, now: NOW };
+            assert_eq!(store.run(change).await.unwrap(), Ok(base + 1));
+        }
+        hand_out_knowing(&store, project, (&[hook(1)], 1), NOW).await;
+        assert!(all(&store, project).await.is_empty());
+        hand_out_knowing(&store, project, (&[hook(1), hook(2)], 2), NOW).await;
+        assert_eq!(all(&store, project).await.len(), 4);
     })
     .await;
 }
