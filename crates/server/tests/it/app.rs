@@ -126,8 +126,8 @@ impl TestApp {
         let settings = format!(
             "listen = \"{address}\"\npublic_url = \"http://{address}\"\ndata_dir = \"{}\"\ntrusted_proxies = [{trusted}]\n\
              shutdown_seconds = 1\n{database}\
-             [mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Shop <no-reply@shop.example>\"\ntimeout_seconds = 2\n\
-             [sms]\n{sms_settings}allow_private_addresses = true\ntimeout_seconds = 2\n\
+             [mail]\nsmtp = \"smtp://{smtp}\"\nfrom = \"Shop <no-reply@shop.example>\"\ntimeout_seconds = 20\n\
+             [sms]\n{sms_settings}allow_private_addresses = true\ntimeout_seconds = 20\n\
              [webhooks]\nallow_private_addresses = true\n\
              [data]\ncity = \"{city}\"\n{mail_domains}",
             data.path().display(),

@@ -89,7 +89,8 @@ impl Endpoint {
     /// The `nth` of a type, counted from 1, as soon as it is there.
     async fn nth(&self, kind: &str, nth: usize) -> Heard {
         let found = self.heard.nth(nth, |one| one.json()["type"] == kind).await;
-        found.unwrap_or_else(|| panic!("{kind} number {nth} never came"))
+        let came = || self.heard.of(|_| true).iter().map(|one| one.json()["type"].clone()).collect::<Vec<_>>();
+        found.unwrap_or_else(|| panic!("{kind} number {nth} never came, but {:?}", came()))
     }
 }
 
