@@ -1,9 +1,14 @@
-//! The guide to configuration files: its samples are applied, one after the other, as a reader would.
+//! The guides' samples are applied as a reader would: that to configuration files, one after the other, and that to
+//! shared accounts.
 
 use super::{Operator, texts};
 
+fn page(name: &str) -> String {
+    std::fs::read_to_string(crate::tidy::root().join("docs").join(name)).unwrap()
+}
+
 fn guide() -> String {
-    std::fs::read_to_string(crate::tidy::root().join("docs/configuration.md")).unwrap()
+    page("configuration.md")
 }
 
 /// The samples: the language of each, and its text.
@@ -26,6 +31,17 @@ fn every_sample_can_be_applied_in_turn() {
         let changes_nothing = said.contains("nothing to change");
         assert_eq!(changes_nothing, number == 1, "{said}\nfor {sample}");
     }
+}
+
+#[test]
+fn what_is_to_be_applied_against_shared_accounts_can_be_and_is_not_odd() {
+    let (operator, page) = (Operator::new(), page("access.md"));
+    let [(_, sample)] = samples(&page)[..] else { panic!("one file is to be applied") };
+    let said = operator.apply(sample, &[]);
+    for wanted in ["+ challenge config \"sharing\"", "+ policy \"Verify the owner\"", "+ policy \"Cap devices\""] {
+        assert!(said.contains(wanted), "{said}");
+    }
+    assert!(!said.contains("  ! "), "{said}");
 }
 
 #[test]
