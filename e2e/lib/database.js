@@ -25,9 +25,9 @@ function lend() {
   lender.stdout.unref();
 }
 
-/** What a demo is to be started with: nothing, or a database of its own. */
-export async function databaseArguments() {
-  if (wanted !== "postgres") return [];
+/** The URL of a database for a demo; none: it is to keep its data in a file. */
+export async function newDatabase() {
+  if (wanted !== "postgres") return undefined;
   if (!lender) lend();
   lender.ref();
   lender.stdout.ref();
@@ -36,5 +36,5 @@ export async function databaseArguments() {
   lender.unref();
   lender.stdout.unref();
   if (done) throw new Error("PostgreSQL could not be started");
-  return ["--database", value];
+  return value;
 }

@@ -4,81 +4,44 @@
  * It knows the contract of the demo's first line and of the inbox, and nothing of how the server works.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { CountersignAPI } from "@countersign/api";
-import { databaseArguments } from "./database.js";
+import { newDatabase } from "./database.js";
+import { Program } from "./program.js";
 import { until } from "./until.js";
 
-const START_MS = 20_000;
-const STOP_MS = 20_000;
-const FIRST_LINE = ["api_secret", "base_url", "client_id", "data_dir", "inbox_url", "shop_url"];
-
-function binary() {
-  const given = process.env["COUNTERSIGN_BIN"];
-  if (given) return given;
-  const built = ["release", "debug"].map((profile) => fileURLToPath(new URL(`../../target/${profile}/countersign`, import.meta.url)));
-  const found = built.find((path) => existsSync(path));
-  if (!found) throw new Error("there is no binary: run `cargo build --release -p countersign`, or name one in COUNTERSIGN_BIN");
-  return found;
-}
+const FIRST_LINE = ["api_secret", "base_url", "client_id", "data_dir", "inbox_url", "shop_url", "smtp_url"];
 
 /** A running demo. */
-export class Demo {
+export class Demo extends Program {
   /** The site's server's view: the server SDK with the demo's secret. */
   api;
-  #child;
+  /** The URL of its database, where that isn't a file in its folder. */
+  database;
   #data;
-  #said = "";
-  #stopping = false;
 
   /** Starts one, and returns once it accepts connections. */
   static async start() {
-    const demo = new Demo();
-    demo.#data = mkdtempSync(join(tmpdir(), "countersign-e2e-"));
-    const folder = ["--data", join(demo.#data, "data")];
-    // Its input ends when this process does, however that happens; then it ends, too.
-    const child = spawn(binary(), ["demo", "--port", "0", ...folder, "--json", "--until-stdin-closes", ...(await databaseArguments())]);
-    demo.#child = child;
-    child.stderr.setEncoding("utf8").on("data", (text) => (demo.#said += text));
-    let first;
-    const lines = createInterface({ input: child.stdout });
-    lines.once("line", (line) => (first = line));
-    let failure;
-    child.once("error", (error) => (failure = error));
-    await until("the demo's first line", () => {
-      if (failure) throw failure;
-      demo.assertAlive();
-      return first;
-    }, START_MS);
-    const told = JSON.parse(first);
+    const data = mkdtempSync(join(tmpdir(), "countersign-e2e-"));
+    const database = await newDatabase();
+    const where = ["--data", join(data, "data"), ...(database ? ["--database", database] : [])];
+    const demo = new Demo("demo", ["--port", "0", ...where, "--json"]);
+    Object.assign(demo, { database });
+    demo.#data = data;
+    const told = JSON.parse(await demo.firstLine());
     assert.deepEqual(Object.keys(told).sort(), FIRST_LINE);
     Object.assign(demo, told);
     demo.api = new CountersignAPI(demo.api_secret, { domain: demo.base_url });
     return demo;
   }
 
-  /** Fails if the demo has died. */
-  assertAlive() {
-    const { exitCode, signalCode } = this.#child;
-    if (exitCode !== null || signalCode !== null) throw new Error(`the demo died (${exitCode ?? signalCode}):\n${this.#said}`);
-  }
-
-  /** Stops it by its own process id. It must have lived until now, must end well, and must not have panicked. */
+  /** Stops it, and forgets what it kept. */
   async stop() {
-    const child = this.#child;
     try {
-      this.assertAlive();
-      child.kill("SIGTERM");
-      await until("the demo to stop", () => child.exitCode !== null || child.signalCode !== null, STOP_MS);
-      assert.equal(child.exitCode, 0, this.#said);
-      assert.doesNotMatch(this.#said, /panicked/);
+      await super.stop();
     } finally {
-      if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
       rmSync(this.#data, { recursive: true, force: true });
     }
   }

@@ -13,7 +13,7 @@ const ANSWERS = /the server responded with a status of 4\d\d/;
 
 let demo;
 let browser;
-onStage((opened) => ({ demo, browser } = opened));
+onStage((opened) => void ({ demo, browser } = opened));
 
 test("the instruments see what is wrong with a bad page", async () => {
   const page = await browser.newPage();

@@ -12,7 +12,7 @@ const NOT_BEGUN_HERE = /422 .*verify-challenge/;
 
 let demo;
 let browser;
-onStage((opened) => ({ demo, browser } = opened));
+onStage((opened) => void ({ demo, browser } = opened));
 
 /** A visitor at a fresh challenge, who has asked for the code. */
 async function challenged(options) {

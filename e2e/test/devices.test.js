@@ -10,7 +10,7 @@ import { onStage } from "../lib/stage.js";
 
 let demo;
 let browser;
-onStage((opened) => ({ demo, browser } = opened));
+onStage((opened) => void ({ demo, browser } = opened));
 
 /** A customer who has signed up and confirmed it, and our id of them. */
 async function member() {

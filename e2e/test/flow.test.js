@@ -14,7 +14,7 @@ const MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.1
 
 let demo;
 let browser;
-onStage((opened) => ({ demo, browser } = opened));
+onStage((opened) => void ({ demo, browser } = opened));
 
 /** Every address that the tab showed, in order. */
 function trail(page) {

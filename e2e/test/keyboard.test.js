@@ -12,7 +12,7 @@ const MOST_TABS = 25;
 
 let demo;
 let browser;
-onStage((opened) => ({ demo, browser } = opened));
+onStage((opened) => void ({ demo, browser } = opened));
 
 /** The outline of what has the focus, or of what stands for it on the screen; null where nothing shows it. */
 function outline(page) {

@@ -9,7 +9,7 @@ import { onStage } from "../lib/stage.js";
 
 let demo;
 let browser;
-onStage((opened) => ({ demo, browser } = opened));
+onStage((opened) => void ({ demo, browser } = opened));
 
 /** The browser of somebody who has just signed up and stands at the challenge page, from now on without JavaScript. */
 async function withoutScripts(email) {

@@ -10,7 +10,7 @@ const MOST_BYTES = 30 * 1024;
 
 let demo;
 let browser;
-onStage((opened) => ({ demo, browser } = opened));
+onStage((opened) => void ({ demo, browser } = opened));
 
 /** A visitor at the page where the code is entered, loaded afresh: with all that was loaded for it. */
 async function atTheCode() {

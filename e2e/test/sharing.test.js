@@ -1,4 +1,7 @@
-/** One account, three browsers: sharing is seen, the page offers both ways, and its owner logs the other out. */
+/**
+ * One account, three browsers: sharing is seen, the page offers both ways, and its owner logs the other out. On PostgreSQL the other
+ * is on another node.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Visitor, heading, leadsOn } from "../lib/browser.js";
@@ -6,6 +9,7 @@ import { askForCode, enterCode } from "../lib/challenge.js";
 import { newEmail } from "../lib/demo.js";
 import { network } from "../lib/network.js";
 import { logIn, signUp } from "../lib/shop.js";
+import { SecondNode } from "../lib/second-node.js";
 import { onStage } from "../lib/stage.js";
 import { until } from "../lib/until.js";
 
@@ -17,7 +21,7 @@ const HEARD_MS = 2000;
 
 let demo;
 let browser;
-onStage((opened) => ({ demo, browser } = opened));
+onStage((opened) => void ({ demo, browser } = opened));
 
 /** Waits for the page to show that somebody is logged in there, or that nobody is. */
 const loggedIn = (page) => page.getByRole("button", { name: "Log out" }).waitFor();
@@ -44,7 +48,9 @@ test("the owner of a shared account logs the other out, who hears of it at once"
   await heading(owner.page, "The night’s word");
 
   // A friend, somewhere else, with the password and the code that the owner passed on.
-  const place = await network({ from: "127.0.0.78" });
+  const node = demo.database && (await SecondNode.beside(demo));
+  const instead = node ? { [demo.base_url]: `http://${node.address}` } : {};
+  const place = await network({ from: "127.0.0.78", instead });
   const friend = await Visitor.arrive(browser, { userAgent: WINDOWS, proxy: place.proxy });
   await logIn(friend.page, demo, email);
   await prove(friend.page, email, 2);
@@ -88,6 +94,7 @@ test("the owner of a shared account logs the other out, who hears of it at once"
   assert.equal(devices.filter(({ status }) => status === "attached").length, 2);
   for (const visitor of [owner, friend, laptop]) await visitor.leave();
   await place.stop();
+  await node?.stop();
 });
 
 /** Our id of the user whom a challenge is about. */

@@ -7,7 +7,7 @@ import { onStage } from "../lib/stage.js";
 
 let demo;
 let browser;
-onStage((opened) => ({ demo, browser } = opened));
+onStage((opened) => void ({ demo, browser } = opened));
 
 test("a checkout is confirmed by a code that arrives by text message", async () => {
   const phone = "+33612345678";

@@ -83,7 +83,7 @@ pub struct ConfigSource {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server.
-    Serve,
+    Serve(ServeOptions),
     /// Read the settings, say what is wrong with them, and start nothing.
     CheckConfig,
     /// Say where each data set is from, how old it is and whether anything is wrong with it; fail if there is.
@@ -218,6 +218,14 @@ pub enum EnvironmentArg {
     Development,
     /// The real thing.
     Production,
+}
+
+/// How to run the server, beside its settings.
+#[derive(Debug, Args)]
+pub struct ServeOptions {
+    /// End when standard input does: for programs that start a server, so that it never outlives them.
+    #[arg(long)]
+    pub until_stdin_closes: bool,
 }
 
 /// How to run the demo.

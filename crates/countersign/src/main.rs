@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 
 async fn run(cli: cli::Cli) -> Result<(), Failure> {
     match cli.command {
-        cli::Command::Serve => serve::run(&cli.config).await,
+        cli::Command::Serve(options) => serve::run(&cli.config, &options).await,
         cli::Command::CheckConfig => check_config::run(&cli.config),
         cli::Command::Doctor => doctor::run(&cli.config),
         cli::Command::Apply(options) => configure::apply(&cli.config, &options).await,

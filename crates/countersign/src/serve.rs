@@ -9,10 +9,10 @@ use countersign_server::{
 use tokio::{net::TcpListener, sync::oneshot};
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{ConfigSource, Failure};
+use crate::cli::{ConfigSource, Failure, ServeOptions};
 
 /// Runs the server.
-pub async fn run(source: &ConfigSource) -> Result<(), Failure> {
+pub async fn run(source: &ConfigSource, options: &ServeOptions) -> Result<(), Failure> {
     let config = source.load()?;
     log(&config).map_err(Failure::Wrong)?;
     telemetry::metrics();
@@ -20,7 +20,19 @@ pub async fn run(source: &ConfigSource) -> Result<(), Failure> {
     let server = Server::open(config, Clock::System, Rng::System).await?;
     let listener = TcpListener::bind(address).await.map_err(|error| format!("can't listen on {address}: {error}"))?;
     tracing::info!(%address, "serving");
-    server.serve(listener, stopped()).await.map_err(Failure::accident)
+    server.serve(listener, told_to_end(options.until_stdin_closes)).await.map_err(Failure::accident)
+}
+
+/// Resolves when the process is asked to end, or, where it is to end `with_stdin`, whoever started it is gone.
+pub async fn told_to_end(with_stdin: bool) {
+    if with_stdin {
+        tokio::select! {
+            () = stopped() => {}
+            () = stdin_closed() => {}
+        }
+    } else {
+        stopped().await;
+    }
 }
 
 /// Log lines go to standard error: standard output is for answers.
@@ -42,7 +54,7 @@ pub fn filter(config: &Config) -> Result<EnvFilter, String> {
 }
 
 /// Resolves when nobody can write to standard input any more: whoever held the other end is gone, however that came.
-pub async fn stdin_closed() {
+async fn stdin_closed() {
     let (closed, ended) = oneshot::channel();
     // A thread of its own, which nobody joins: reading can't be called off, and must not hold the process back.
     std::thread::spawn(move || {
@@ -54,7 +66,7 @@ pub async fn stdin_closed() {
 }
 
 /// Resolves when the process is asked to end: by Ctrl-C or a TERM signal.
-pub async fn stopped() {
+async fn stopped() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

@@ -5,7 +5,10 @@ mod inbox;
 mod seed;
 mod shop;
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use countersign_server::{
@@ -20,7 +23,7 @@ use url::Url;
 
 use crate::{
     cli::DemoOptions,
-    serve::{log, stdin_closed, stopped},
+    serve::{log, told_to_end},
 };
 use inbox::Inbox;
 use shop::{Shop, ShopConfig};
@@ -39,6 +42,7 @@ pub async fn run(options: DemoOptions) -> Result<(), String> {
     let listeners = Listeners::bind(options.port).await?;
     let (base_url, shop_url, inbox_url) =
         (url_of(&listeners.server)?, url_of(&listeners.shop)?, url_of(&listeners.inbox)?);
+    let smtp_url = format!("smtp://{}", address_of(&listeners.smtp)?);
     let rng = Rng::System;
     let hook_secret = format!("whsec_{}", STANDARD.encode(rng.bytes::<32>()));
     let config = settings(&listeners, &data.path, options.database.as_deref(), &hook_secret)?;
@@ -61,7 +65,7 @@ pub async fn run(options: DemoOptions) -> Result<(), String> {
     if options.json {
         let line = serde_json::json!({
             "base_url": base_url, "shop_url": shop_url, "inbox_url": inbox_url,
-            "client_id": keys.client_id, "api_secret": keys.api_secret, "data_dir": data.path,
+            "smtp_url": smtp_url, "client_id": keys.client_id, "api_secret": keys.api_secret, "data_dir": data.path,
         });
         println!("{line}");
     } else {
@@ -73,18 +77,6 @@ pub async fn run(options: DemoOptions) -> Result<(), String> {
     shop.stop().await;
     inbox.shutdown().await;
     ended.map_err(|error| error.to_string())
-}
-
-/// Resolves when the demo is to end.
-async fn told_to_end(with_stdin: bool) {
-    if with_stdin {
-        tokio::select! {
-            () = stopped() => {}
-            () = stdin_closed() => {}
-        }
-    } else {
-        stopped().await;
-    }
 }
 
 /// Milliseconds since the epoch.
@@ -121,15 +113,18 @@ impl Listeners {
     }
 }
 
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {
+    listener.local_addr().map_err(|error| error.to_string())
+}
+
 fn url_of(listener: &TcpListener) -> Result<String, String> {
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
-    Ok(format!("http://{address}"))
+    Ok(format!("http://{}", address_of(listener)?))
 }
 
 /// The demo's settings: what an operator would write, with the inbox as mail server and SMS gateway.
 fn settings(listeners: &Listeners, data: &Path, database: Option<&str>, hook_secret: &str) -> Result<Config, String> {
-    let address = |listener: &TcpListener| listener.local_addr().map_err(|error| error.to_string());
-    let (server, smtp, inbox) = (address(&listeners.server)?, address(&listeners.smtp)?, address(&listeners.inbox)?);
+    let (server, smtp, inbox) =
+        (address_of(&listeners.server)?, address_of(&listeners.smtp)?, address_of(&listeners.inbox)?);
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let database = database.map_or_else(String::new, |url| format!("database = {}\n", quoted(url)));
     let text = format!(

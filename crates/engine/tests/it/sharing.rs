@@ -224,7 +224,8 @@ impl Life {
             });
             let signals = self.clauses.get(place).unwrap().signals(&self.name);
             let open = pages.iter().filter(|page| page.open.contains(&minute));
-            history.sessions = open.map(|page| session(&self.clauses[page.place].signals(&self.name))).collect();
+            history.sessions =
+                open.map(|page| session(&self.clauses.get(page.place).unwrap().signals(&self.name))).collect();
             let moment = Moment {
                 now,
                 evaluation_id: EvaluationId::new(now.millis(), ten(minute)),
