@@ -9,6 +9,9 @@ pub enum BenchError {
     /// A socket or file failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// HTTP/2 failed.
+    #[error("HTTP/2: {0}")]
+    Http2(#[from] h2::Error),
     /// A floor's database failed.
     #[error("the floor's database: {0}")]
     Database(#[from] rusqlite::Error),

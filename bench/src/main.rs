@@ -21,6 +21,7 @@ mod machine;
 mod process;
 mod report;
 mod run;
+mod secure;
 mod streams;
 mod subject;
 mod traffic;

@@ -12,6 +12,7 @@ use std::{
 use serde::Deserialize;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
+    net::TcpStream,
     process::{Child, ChildStdout, Command},
     time::{sleep, timeout},
 };
@@ -46,6 +47,10 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// Its environment, beside ours.
+    pub environment: Vec<(&'static str, String)>,
+    /// What it would say, if it doesn't say it itself: then it is ready when it takes connections.
+    pub known: Option<Announcement>,
     /// Where its stderr goes.
     pub log: PathBuf,
 }
@@ -111,6 +116,7 @@ async fn start(program: &Program) -> Result<Server, BenchError> {
     let begun = Instant::now();
     let mut child = Command::new(&program.path)
         .args(&program.arguments)
+        .envs(program.environment.iter().map(|(name, value)| (*name, value)))
         // Kept open by the child's handle: the product ends with this program, however that ends.
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -118,12 +124,15 @@ async fn start(program: &Program) -> Result<Server, BenchError> {
         .kill_on_drop(true)
         .spawn()?;
     let mut stdout = BufReader::new(child.stdout.take().ok_or_else(|| program.failed("has no stdout"))?);
-    let mut line = String::new();
-    stdout.read_line(&mut line).await?;
-    let announcement: Announcement =
-        serde_json::from_str(&line).map_err(|_| program.failed("did not say where it listens"))?;
+    let announcement = if let Some(known) = &program.known {
+        known.clone()
+    } else {
+        let mut line = String::new();
+        stdout.read_line(&mut line).await?;
+        serde_json::from_str(&line).map_err(|_| program.failed("did not say where it listens"))?
+    };
     let address = address_of(&announcement.base_url)?;
-    while !is_ready(address).await {
+    while !if program.known.is_some() { TcpStream::connect(address).await.is_ok() } else { is_ready(address).await } {
         sleep(POLL).await;
     }
     Ok(Server { child, _stdout: stdout, announcement, ready_after: begun.elapsed() })
@@ -183,6 +192,8 @@ mod tests {
         let program = Program {
             path: "/bin/sh".into(),
             arguments: vec!["-c".into(), "echo no such port >&2".into()],
+            environment: Vec::new(),
+            known: None,
             log: folder.path().join("log"),
         };
         let error = Server::start(&program).await.unwrap_err().to_string();

@@ -2,7 +2,8 @@
 //! it was logged out, while all the others go on coming and going.
 //!
 //! Streams come from several loopback addresses, as those of many people would from several networks; a stream that ends is
-//! opened again, as a browser does.
+//! opened again, as a browser does: over a new connection, or over the same one where the server ends TLS itself and speaks
+//! HTTP/2.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -11,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::http::Request;
+use bytes::Bytes;
 use clap::Args;
 use tempfile::TempDir;
 use tokio::{
@@ -24,10 +27,13 @@ use tokio::{
 use crate::{
     connection::Connection,
     error::{BenchError, excerpt},
+    secure::Secure,
     subject::{Product, Subject},
     traffic::Evaluated,
 };
 
+/// What browsers evaluate: nothing that is challenged.
+const ACTION: &str = "browse";
 /// Streams from one address: fewer than a node lets one address have.
 const PER_ADDRESS: u32 = 400;
 /// A log-out that takes longer than this was lost.
@@ -50,6 +56,9 @@ pub struct StreamsOptions {
     /// Where the database goes while this runs.
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
+    /// Has the server end TLS, and holds each stream over HTTP/2, as browsers would without a proxy.
+    #[arg(long)]
+    tls: bool,
     /// Leaves out the second round: a look rather than a measurement.
     #[arg(long)]
     quick: bool,
@@ -62,6 +71,7 @@ type Device = (u32, Arc<str>);
 #[derive(Clone)]
 struct Holder {
     address: SocketAddr,
+    secure: Option<Secure>,
     client_id: Arc<str>,
     origin: Arc<str>,
     tell: mpsc::UnboundedSender<Heard>,
@@ -81,24 +91,34 @@ pub async fn run(options: &StreamsOptions) -> Result<(), BenchError> {
     let scratch = TempDir::with_prefix_in("countersign-streams-", scratch)?;
     let data = scratch.path().join("data");
     let product = Product { path: options.countersign.as_ref(), data: &data, database: None };
-    let subject = Subject::product(product, 1, "browse").await?;
-    let measured = measure(options, &subject).await;
+    let mut subject = Subject::product(product, 1, ACTION).await?;
+    let address = *subject.addresses.first().ok_or(BenchError::BadAnswer("no address"))?;
+    let devices = devices(&subject, address, options.streams).await?;
+    let mut secure = None;
+    if options.tls {
+        let (secured, how) = subject.secured(product, ACTION).await?;
+        (subject, secure) = (secured, Some(how));
+    }
+    let measured = measure(options, &subject, (address, secure), &devices).await;
     subject.kill().await?;
     println!("{}", measured?);
     Ok(())
 }
 
-async fn measure(options: &StreamsOptions, subject: &Subject) -> Result<String, BenchError> {
-    let address = *subject.addresses.first().ok_or(BenchError::BadAnswer("no address"))?;
+async fn measure(
+    options: &StreamsOptions,
+    subject: &Subject,
+    (address, secure): (SocketAddr, Option<Secure>),
+    devices: &[Device],
+) -> Result<String, BenchError> {
     let (client_id, origin) = subject.traffic.caller();
     let (tell, mut told) = mpsc::unbounded_channel();
-    let holder = Holder { address, client_id: client_id.into(), origin: origin.into(), tell };
+    let holder = Holder { address, secure, client_id: client_id.into(), origin: origin.into(), tell };
     // Dropped at the end, and everybody with it.
     let mut holders = JoinSet::new();
-    let devices = devices(subject, address, options.streams).await?;
     let before = resident(subject)?;
     let begun = Instant::now();
-    for device in &devices {
+    for device in devices {
         holders.spawn(hold(holder.clone(), device.clone()));
     }
     let mut open = 0;
@@ -121,7 +141,7 @@ async fn measure(options: &StreamsOptions, subject: &Subject) -> Result<String, 
         if round > 0 {
             sleep(ROUND).await;
         }
-        let (median, worst) = log_outs(&holder, &devices, (round, options), &mut told).await?;
+        let (median, worst) = log_outs(&holder, devices, (round, options), &mut told).await?;
         let count = options.logouts;
         let heard = format!("heard after {median} ms (median), {worst} ms (worst), by nobody else");
         lines.extend([name, ": ", &count.to_string(), " log-outs ", &heard, "\n"]);
@@ -155,13 +175,12 @@ async fn log_outs(
     (round, options): (usize, &StreamsOptions),
     told: &mut mpsc::UnboundedReceiver<Heard>,
 ) -> Result<(u128, u128), BenchError> {
-    let mut connection = Connection::open(holder.address).await?;
     let mut times = Vec::new();
     // Spread over all of them, and others in each round.
     let step = (devices.len() / (options.logouts as usize * 2)).max(1);
     for (number, token) in devices.iter().skip(round).step_by(step * 2).take(options.logouts as usize) {
         let begun = Instant::now();
-        detach(&mut connection, holder, token).await?;
+        detach(holder, token).await?;
         let wanted = async {
             loop {
                 match told.recv().await {
@@ -183,18 +202,41 @@ async fn log_outs(
     Ok((median, times.last().copied().unwrap_or_default()))
 }
 
-async fn detach(connection: &mut Connection, holder: &Holder, token: &str) -> Result<(), BenchError> {
+async fn detach(holder: &Holder, token: &str) -> Result<(), BenchError> {
     let Holder { address, client_id, origin, .. } = holder;
     let body = format!(r#"{{"client_id":"{client_id}","device_token":"{token}"}}"#);
     let length = body.len();
-    let request = format!(
-        "POST /v3/devices/detach HTTP/1.1\r\nHost: {address}\r\nOrigin: {origin}\r\nContent-Type: text/plain\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    );
-    let answer = connection.exchange(request.as_bytes()).await?;
-    match answer.status {
+    let (status, body) = if let Some(secure) = &holder.secure {
+        let mut line = secure.open(connect(*address, 0).await?).await?;
+        let request = holder.request("POST", "/v3/devices/detach", secure).header("content-type", "text/plain");
+        let (status, _) = line.ask(request.body(()).map_err(|_| UNSENDABLE)?, body.into()).await?;
+        (status, String::new())
+    } else {
+        let request = format!(
+            "POST /v3/devices/detach HTTP/1.1\r\nHost: {address}\r\nOrigin: {origin}\r\nContent-Type: text/plain\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        let mut connection = Connection::open(*address).await?;
+        let answer = connection.exchange(request.as_bytes()).await?;
+        (answer.status, excerpt(answer.body))
+    };
+    match status {
         204 => Ok(()),
-        status => Err(BenchError::Refused { request: "POST /v3/devices/detach", status, body: excerpt(answer.body) }),
+        status => Err(BenchError::Refused { request: "POST /v3/devices/detach", status, body }),
+    }
+}
+
+const UNSENDABLE: BenchError = BenchError::BadAnswer("a request that can't be sent");
+
+impl Holder {
+    fn request(&self, method: &str, path: &str, secure: &Secure) -> axum::http::request::Builder {
+        let request = Request::builder().method(method).uri(format!("{}{path}", secure.url));
+        request.header("origin", self.origin.as_ref())
+    }
+
+    fn path(&self, ear: &Ear, token: &str) -> String {
+        let Self { client_id, .. } = self;
+        format!("/v3/devices/events?client_id={client_id}&device_token={token}&last_event_id={}", ear.told)
     }
 }
 
@@ -202,42 +244,84 @@ async fn detach(connection: &mut Connection, holder: &Holder, token: &str) -> Re
 async fn hold(holder: Holder, device: Device) {
     // Not all at once: a node takes only so many new connections at a time.
     sleep(Duration::from_micros(u64::from(device.0) * 300)).await;
-    let mut told = 0;
+    let mut ear = Ear { number: device.0, tell: holder.tell.clone(), told: 0, text: String::new(), is_open: false };
     loop {
         // As a browser does: whatever ended it, it comes back after a second.
-        let _ = listen(&holder, &device, &mut told).await;
+        let _ = match &holder.secure {
+            Some(secure) => listen_securely(&holder, secure, &device.1, &mut ear).await,
+            None => listen(&holder, &device.1, &mut ear).await,
+        };
         sleep(Duration::from_secs(1)).await;
     }
 }
 
-/// Reads one stream to its end; `told` is the last log-out that it heard of.
-async fn listen(holder: &Holder, (number, token): &Device, told: &mut i64) -> Result<(), BenchError> {
-    let Holder { address, client_id, origin, tell } = holder;
-    let mut stream = connect(*address, *number).await?;
+/// Reads one stream to its end.
+async fn listen(holder: &Holder, token: &str, ear: &mut Ear) -> Result<(), BenchError> {
+    let Holder { address, origin, .. } = holder;
+    let mut stream = connect(*address, ear.number).await?;
     let request = format!(
-        "GET /v3/devices/events?client_id={client_id}&device_token={token}&last_event_id={told} HTTP/1.1\r\n\
-         Host: {address}\r\nOrigin: {origin}\r\nAccept: text/event-stream\r\n\
-         Connection: close\r\n\r\n"
+        "GET {} HTTP/1.1\r\nHost: {address}\r\nOrigin: {origin}\r\nAccept: text/event-stream\r\n\
+         Connection: close\r\n\r\n",
+        holder.path(ear, token)
     );
     stream.write_all(request.as_bytes()).await?;
-    let (mut text, mut bytes, mut is_open) = (String::new(), [0; 1024], false);
+    ear.begin();
+    let mut bytes = [0; 1024];
     loop {
         let read = stream.read(&mut bytes).await?;
         if read == 0 {
             return Ok(());
         }
-        text.push_str(&String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()));
-        if !is_open && text.contains(": here") {
-            is_open = true;
-            // Nobody may be listening any more: then nobody wants to know.
-            let _ = tell.send(Heard::Open);
+        ear.hear(bytes.get(..read).unwrap_or_default());
+    }
+}
+
+/// Reads one stream after the other over one connection, for as long as that holds.
+async fn listen_securely(holder: &Holder, secure: &Secure, token: &str, ear: &mut Ear) -> Result<(), BenchError> {
+    let mut line = secure.open(connect(holder.address, ear.number).await?).await?;
+    loop {
+        let request = holder.request("GET", &holder.path(ear, token), secure).header("accept", "text/event-stream");
+        let (_, mut stream) = line.ask(request.body(()).map_err(|_| UNSENDABLE)?, Bytes::new()).await?;
+        ear.begin();
+        while let Some(bytes) = stream.data().await {
+            let bytes = bytes?;
+            ear.hear(&bytes);
+            stream.flow_control().release_capacity(bytes.len())?;
         }
-        if let Some((_, after)) = text.split_once("event: logout")
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// What a browser makes of what it is sent.
+struct Ear {
+    number: u32,
+    tell: mpsc::UnboundedSender<Heard>,
+    /// The last log-out that it heard of.
+    told: i64,
+    text: String,
+    is_open: bool,
+}
+
+impl Ear {
+    /// A stream begins.
+    fn begin(&mut self) {
+        self.text.clear();
+        self.is_open = false;
+    }
+
+    // Nobody may be listening any more: then nobody wants to know.
+    fn hear(&mut self, bytes: &[u8]) {
+        self.text.push_str(&String::from_utf8_lossy(bytes));
+        if !self.is_open && self.text.contains(": here") {
+            self.is_open = true;
+            let _ = self.tell.send(Heard::Open);
+        }
+        if let Some((_, after)) = self.text.split_once("event: logout")
             && let Some((id, _)) = after.split_once("id: ").and_then(|(_, id)| id.split_once('\n'))
         {
-            *told = id.trim().parse().unwrap_or(*told);
-            let _ = tell.send(Heard::LoggedOut(*number, Instant::now()));
-            text.clear();
+            self.told = id.trim().parse().unwrap_or(self.told);
+            let _ = self.tell.send(Heard::LoggedOut(self.number, Instant::now()));
+            self.text.clear();
         }
     }
 }

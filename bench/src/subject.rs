@@ -14,6 +14,7 @@ use crate::{
     database::Lender,
     error::{BenchError, excerpt},
     process::{Announcement, Memory, Program, Server, address_of, sibling},
+    secure::{self, Secure},
     traffic::{Target, Traffic},
 };
 
@@ -54,7 +55,9 @@ impl Subject {
             arguments.extend(["--data".to_owned(), data.display().to_string()]);
             arguments.extend(database.into_iter().flat_map(|url| ["--database".to_owned(), url]));
         }
-        let program = Program { path: std::env::current_exe()?, arguments, log: data.join(format!("{command}.log")) };
+        let log = data.join(format!("{command}.log"));
+        let (environment, known) = (Vec::new(), None);
+        let program = Program { path: std::env::current_exe()?, arguments, environment, known, log };
         Self::started(vec![Server::start(&program).await?], action)
     }
 
@@ -67,6 +70,30 @@ impl Subject {
             servers.push(Server::start(&program(product, number)?).await?);
         }
         Self::started(servers, action)
+    }
+
+    /// Ends the product that was started on `product`'s folder, and starts it again at the same address as an operator does
+    /// who has no proxy: `serve`, ending TLS itself.
+    pub async fn secured(self, product: Product<'_>, action: &str) -> Result<(Self, Secure), BenchError> {
+        let server = self.servers.first().ok_or(BenchError::BadAnswer("no server of ours"))?;
+        let known = server.announcement.clone();
+        let address = address_of(&known.base_url)?;
+        self.kill().await?;
+        let secure = Secure::certify(product.data, address)?;
+        let environment = vec![
+            ("COUNTERSIGN_DATA_DIR", product.data.display().to_string()),
+            ("COUNTERSIGN_LISTEN", address.to_string()),
+            ("COUNTERSIGN_PUBLIC_URL", secure.url.to_string()),
+            ("COUNTERSIGN_TLS__CERTIFICATE", secure::CERTIFICATE.to_owned()),
+            ("COUNTERSIGN_TLS__KEY", secure::KEY.to_owned()),
+        ];
+        let started = Program {
+            arguments: ["serve", "--until-stdin-closes"].map(str::to_owned).into(),
+            environment,
+            known: Some(known),
+            ..program(product, 1)?
+        };
+        Ok((Self::started(vec![Server::start(&started).await?], action)?, secure))
     }
 
     /// A server that runs already.
@@ -167,6 +194,8 @@ fn program(product: Product<'_>, node: u16) -> Result<Program, BenchError> {
     Ok(Program {
         path: path.cloned().map_or_else(|| sibling("countersign"), Ok)?,
         arguments,
+        environment: Vec::new(),
+        known: None,
         log: data.with_extension(format!("{node}.log")),
     })
 }
