@@ -1,13 +1,16 @@
 //! TLS that ends here: the certificate and its key, taken in again when their files were replaced, and connections that
-//! shake hands without holding up others. HTTP/2 is offered, so that a browser's event stream and its requests share one
+//! shake hands without holding up others and end when nobody uses them. HTTP/2 is offered, so that a browser's event stream and its requests share one
 //! connection (spec section 9).
 //!
 //! It knows nothing of what is said over a connection.
 
 use std::{
+    io::{self, IoSlice},
     net::SocketAddr,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -20,10 +23,11 @@ use rustls::{
 };
 use serde::Deserialize;
 use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
-    time::timeout,
+    time::{Instant, Sleep, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
@@ -34,6 +38,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many may shake hands at once; who comes then waits to be accepted.
 const SHAKING: usize = 4_096;
+
+/// After so long without a byte in either direction a connection ends: there is no proxy to do that. Event streams say
+/// something every 15 seconds, and a browser that finds its connection gone opens another.
+const IDLE: Duration = Duration::from_secs(75);
 
 /// Where the certificate is; no files, no TLS.
 #[derive(Clone, Debug, Deserialize)]
@@ -74,7 +82,7 @@ pub enum CertificateError {
         /// Which.
         file: PathBuf,
         /// Why.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// A file doesn't hold what it should.
     #[error("{}: {what}", file.display())]
@@ -163,7 +171,7 @@ fn empty(certificate: &Path) -> CertificateError {
 pub async fn keep(certificate: Arc<Certificate>, pause: Duration, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = sleep(pause) => {}
             _ = stop.changed() => return,
         }
         let there = Arc::clone(&certificate);
@@ -191,7 +199,7 @@ impl TlsListener {
 }
 
 impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
+    type Io = Watched<TlsStream<TcpStream>>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -199,8 +207,8 @@ impl Listener for TlsListener {
             tokio::select! {
                 Some(shaken) = self.shaking.join_next() => {
                     // Whoever doesn't speak TLS, or not in time, is gone.
-                    if let Ok(Some(ready)) = shaken {
-                        return ready;
+                    if let Ok(Some((stream, peer))) = shaken {
+                        return (Watched::new(stream, IDLE), peer);
                     }
                 }
                 (socket, peer) = Listener::accept(&mut self.sockets), if self.shaking.len() < SHAKING => {
@@ -214,7 +222,97 @@ impl Listener for TlsListener {
         }
     }
 
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+    fn local_addr(&self) -> io::Result<Self::Addr> {
         self.sockets.local_addr()
+    }
+}
+
+/// A connection that ends when nothing comes or goes over it for a while.
+#[derive(Debug)]
+pub struct Watched<S> {
+    stream: S,
+    idle: Duration,
+    ends: Pin<Box<Sleep>>,
+}
+
+impl<S> Watched<S> {
+    fn new(stream: S, idle: Duration) -> Self {
+        Self { stream, idle, ends: Box::pin(sleep(idle)) }
+    }
+
+    fn is_used(&mut self) {
+        self.ends.as_mut().reset(Instant::now() + self.idle);
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buffer) {
+            this.is_used();
+            return Poll::Ready(read);
+        }
+        // Whoever serves a connection always waits for what comes over it.
+        ready!(this.ends.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes));
+        this.is_used();
+        Poll::Ready(written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, slices));
+        this.is_used();
+        Poll::Ready(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_nobody_uses_ends_and_one_that_is_used_in_either_direction_does_not() {
+        let (near, mut far) = duplex(64);
+        let (mut watched, begun) = (Watched::new(near, IDLE), Instant::now());
+        let mut byte = [0; 1];
+        for n in 0..6 {
+            if n < 3 {
+                watched.write_all(b"x").await.unwrap();
+            } else {
+                far.write_all(b"x").await.unwrap();
+                watched.read_exact(&mut byte).await.unwrap();
+            }
+            let nothing = timeout(Duration::from_secs(74), watched.read(&mut byte)).await;
+            assert!(nothing.is_err(), "it is in use");
+        }
+        assert_eq!(begun.elapsed().as_secs(), 6 * 74);
+        let ended = watched.read(&mut byte).await.unwrap_err();
+        assert_eq!((ended.kind(), begun.elapsed().as_secs()), (io::ErrorKind::TimedOut, 6 * 74 + 1));
     }
 }
