@@ -1,6 +1,6 @@
 //! TLS that ends here: the certificate and its key, taken in again when their files were replaced, and connections that
-//! shake hands without holding up others and end when nobody uses them. HTTP/2 is offered, so that a browser's event stream and its requests share one
-//! connection (spec section 9).
+//! shake hands without holding up others and end when nobody uses them. HTTP/2 is offered, so that a browser's event
+//! stream and its requests share one connection (spec section 9).
 //!
 //! It knows nothing of what is said over a connection.
 
